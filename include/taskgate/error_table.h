@@ -1,0 +1,22 @@
+/* One row per kind of failure: name, word for logs and metrics, HTTP status, exit code, whether a later
+ * try may succeed, text for a person. No include guard: it is included wherever a list is made of it.
+ * Exit codes are sysexits': 0 done, 64 usage, 70 bug, 75 try again later, 78 configuration. */
+ROW(OK,            "ok",            200,  0, false, "done")
+ROW(INVALID,       "invalid",       400, 64, false, "the request is not valid")
+ROW(UNAUTHORIZED,  "unauthorized",  401, 78, false, "a valid token is required")
+ROW(FORBIDDEN,     "forbidden",     403, 78, false, "the token does not allow this")
+ROW(NOTFOUND,      "not_found",     404, 64, false, "there is no such thing")
+ROW(METHOD,        "method",        405, 64, false, "this path has no such method")
+ROW(CONFLICT,      "conflict",      409, 64, false, "the present state does not allow this")
+ROW(LEASE,         "lease",         409, 75, false, "the lease is no longer held")
+ROW(TOOLARGE,      "too_large",     413, 64, false, "the body is larger than this route takes")
+ROW(URITOOLONG,    "uri_too_long",  414, 64, false, "the request line is too long")
+ROW(MEDIATYPE,     "media_type",    415, 64, false, "the body must be application/json")
+ROW(UNPROCESSABLE, "unprocessable", 422, 64, false, "the content does not fit its type")
+ROW(LIMIT,         "limit",         429, 75, true,  "too many requests")
+ROW(INTERNAL,      "internal",      500, 70, false, "an internal error; the request id leads to its log line")
+ROW(UNAVAILABLE,   "unavailable",   503, 75, true,  "the database cannot be reached; nothing was done")
+ROW(INDOUBT,       "in_doubt",      503, 75, true,  "the outcome is unknown; repeat with an Idempotency-Key to be safe")
+ROW(OVERLOAD,      "overload",      503, 75, true,  "the service is at its limit; try again shortly")
+ROW(RETRY,         "retry",         503, 75, true,  "the database asked for the transaction to be run again")
+ROW(CONFIG,        "config",        500, 78, false, "the configuration is not valid")
