@@ -1,0 +1,33 @@
+-- One role per program; `taskgatectl migrate` runs this after every migration. Nobody may change or delete the history.
+revoke all on all tables in schema public from taskgate_api, taskgate_sweep, taskgate_ctl;
+revoke all on all functions in schema public from public;
+revoke all on all routines in schema public from taskgate_api, taskgate_sweep, taskgate_ctl;
+grant usage on schema public to taskgate_api, taskgate_sweep, taskgate_ctl;
+grant usage on all sequences in schema public to taskgate_api, taskgate_sweep, taskgate_ctl;
+
+grant select on tenant, principal, customer, persona, task_type, lane, sweeper, migration, state_edge, task_event, delivery, host_state to taskgate_api;
+grant select, insert, update on task, task_body, idempotency to taskgate_api;
+grant select, insert, delete on task_tag to taskgate_api;
+grant select, insert, update on type_poll to taskgate_api;
+grant select, insert on task_log to taskgate_api;
+grant select, insert, update, delete on work to taskgate_api;
+grant execute on function uuid7(), random_suffix(), tg_tenant(), tg_principal(), tg_may(text), refuse(text, text, text), url_host(text),
+	rate(bytea, text, integer, integer), enter(bytea, text, text, text), audit_refusal(bytea, text, text, text, text, integer),
+	idempotency_begin(text, text, text, bytea), retry_delay(integer, integer), type_admit(text, boolean, json), task_named(text, text),
+	backlog_by_lane() to taskgate_api;
+
+grant select on tenant, webhook_key, task_type, migration, state_edge, task_event, principal to taskgate_sweep;
+grant select, insert, update on task, task_body, delivery, lane, sweeper, host_state, cluster_mark, task_log to taskgate_sweep;
+grant select, insert, update, delete on work to taskgate_sweep;
+grant select, delete on type_poll, task_tag, idempotency, rate_window, sweeper, host_state, token, task_log, task_body, delivery to taskgate_sweep;
+grant execute on function uuid7(), tg_tenant(), tg_principal(), url_host(text), retry_delay(integer, integer), partition_ensure(integer),
+	refuse(text, text, text) to taskgate_sweep;
+
+grant select on all tables in schema public to taskgate_ctl;
+grant insert, update on tenant, principal, token, webhook_key, customer, persona, task_type, lane, task, task_body to taskgate_ctl;
+grant insert, update, delete on work to taskgate_ctl;
+grant insert on audit to taskgate_ctl;
+grant update on delivery to taskgate_ctl;
+grant delete on task_type, persona to taskgate_ctl;
+grant execute on function uuid7(), random_suffix(), tg_tenant(), tg_principal(), url_host(text), refuse(text, text, text), event_hash(bytea, uuid, integer, timestamptz, text[]),
+	retry_delay(integer, integer), type_admit(text, boolean, json), task_named(text, text), backlog_by_lane() to taskgate_ctl;

@@ -1,0 +1,113 @@
+-- The pull side: programs of any language take work, keep it by heartbeats and end it. A fence that is not the row's own changes nothing; the
+-- task's state comes back beside, so that "cancelled", "taken over" and "never heard of" are told apart in one round trip.
+-- Lock order: work, then task.
+
+-- name: work_claim
+-- Purpose: leases the most urgent due tasks of these types. $1 types (text[]) or null for all, $2 most, $3 lease seconds, $4 worker's name or null.
+-- Result: one row a task. Claiming spends an attempt and gives a fence. Locks: skips rows that others hold.
+with recursive known as (
+	(select type from work where tenant_id = tg_tenant() and lane = 'pull' and ready and lease_until is null order by type limit 1)
+	union all
+	select (select w.type from work w where w.tenant_id = tg_tenant() and w.lane = 'pull' and w.ready and w.lease_until is null and w.type > k.type
+		order by w.type limit 1) from known k where k.type is not null
+), wanted as materialized (
+	select type from unnest($1::text[]) type where not exists (select from lane where name = 'pull' and paused_at is not null)
+	union
+	select type from known where $1::text[] is null and type is not null and not exists (select from lane where name = 'pull' and paused_at is not null)
+), seen as (
+	insert into type_poll (tenant_id, type, worker) select tg_tenant(), type, $4 from wanted
+	on conflict (tenant_id, type) do update set polled_at = now(), worker = excluded.worker where type_poll.polled_at < now() - interval '10 seconds'
+), open as materialized (
+	select c.id from wanted cross join lateral (
+		select w.id, w.priority, w.run_at from work w
+		where w.tenant_id = tg_tenant() and w.lane = 'pull' and w.type = wanted.type and w.ready and w.lease_until is null
+		order by w.priority desc, w.run_at, w.id limit $2::integer for update skip locked) c
+	order by c.priority desc, c.run_at, c.id limit $2::integer
+), leased as (
+	update work w set fence = w.fence + 1, attempt = w.attempt + 1, claimed_by = $4, deadline = now() + make_interval(secs => t.timeout_s),
+		lease_until = now() + make_interval(secs => least($3::integer, t.timeout_s))
+	from open o, task t
+	where w.id = o.id and t.tenant_id = tg_tenant() and t.id = w.task_id
+	returning w.id, w.fence, w.lease_until, w.attempt
+), moved as (
+	update task t set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = t.attempts + 1
+	from leased l
+	where t.tenant_id = tg_tenant() and t.id = l.id and t.state in ('pending', 'queued')
+	returning t.id, t.seq, t.public_id, t.entity, t.type, t.action, t.target_id, t.priority, t.tags, t.attempts
+)
+select l.id, l.fence, l.lease_until, m.attempts as attempt, m.public_id, m.entity, m.type, m.action, m.target_id, b.input as payload, m.priority,
+	coalesce(array_to_json(m.tags), '[]'::json) as tags
+from leased l join moved m on m.id = l.id left join task_body b on b.tenant_id = tg_tenant() and b.task_id = m.id
+order by m.priority desc, m.seq
+
+-- name: work_heartbeat
+-- $1 id, $2 fence, $3 lease seconds. Result: lease_until (null where the fence is stale), the task's state (null where there is no such task).
+with beat as (
+	update work set lease_until = least(now() + make_interval(secs => $3::integer), deadline)
+	where id = $1::uuid and tenant_id = tg_tenant() and fence = $2::bigint and lease_until is not null
+	returning lease_until
+)
+select (select lease_until from beat) as lease_until, exists (select from beat) as held, (select state from task where tenant_id = tg_tenant() and id = $1::uuid) as state
+
+-- name: work_progress
+-- $1 id, $2 fence, $3 progress 0-100, $4 message or null.
+with held as materialized (
+	select id, lease_until from work where id = $1::uuid and tenant_id = tg_tenant() and fence = $2::bigint and lease_until is not null for update
+), told as (
+	update task t set progress = $3::smallint, progress_message = $4, updated_at = now() from held h where t.tenant_id = tg_tenant() and t.id = h.id
+)
+select (select lease_until from held) as lease_until, exists (select from held) as held, (select state from task where tenant_id = tg_tenant() and id = $1::uuid) as state
+
+-- name: work_log
+-- $1 id, $2 fence, $3 level, $4 message. At most 1,000 lines a task are kept; logged says whether this one was.
+with held as materialized (
+	select id, lease_until from work where id = $1::uuid and tenant_id = tg_tenant() and fence = $2::bigint and lease_until is not null for update
+), written as (
+	insert into task_log (tenant_id, task_id, id, level, message)
+	select tg_tenant(), h.id, nextval('task_log_id'), $3, $4 from held h
+	where (select count(*) from task_log l where l.tenant_id = tg_tenant() and l.task_id = h.id) < 1000
+	returning id
+)
+select (select lease_until from held) as lease_until, exists (select from held) as held, exists (select from written) as logged,
+	(select state from task where tenant_id = tg_tenant() and id = $1::uuid) as state
+
+-- name: work_complete
+-- $1 id, $2 fence, $3 result (JSON) or null. Result: the task, or held false and its present state.
+with held as materialized (
+	select id from work where id = $1::uuid and tenant_id = tg_tenant() and fence = $2::bigint and lease_until is not null for update
+), moved as (
+	update task t set state = 'completed', event = 'complete', reason = null, progress = 100
+	from held h
+	where t.tenant_id = tg_tenant() and t.id = h.id and t.state = 'processing'
+	returning t.id, t.public_id, t.entity, t.state, t.finished_at, t.callback_url
+), body as (
+	update task_body b set output = $3::json from moved m where b.tenant_id = tg_tenant() and b.task_id = m.id
+), gone as (
+	delete from work w using moved m where w.tenant_id = tg_tenant() and w.id = m.id
+)
+select exists (select from moved) as held, (select public_id from moved) as public_id, (select entity from moved) as entity,
+	(select finished_at from moved) as finished_at, coalesce((select callback_url is not null from moved), false) as nudge, null::timestamptz as run_at,
+	coalesce((select state from moved), (select state from task where tenant_id = tg_tenant() and id = $1::uuid)) as state
+
+-- name: work_fail
+-- $1 id, $2 fence, $3 error, $4 false where another attempt is useless, $5 first pause in milliseconds. With attempts left the task waits for
+-- its next one, else it is failed.
+with held as materialized (
+	select id, attempt from work where id = $1::uuid and tenant_id = tg_tenant() and fence = $2::bigint and lease_until is not null for update
+), moved as (
+	update task t set state = case when $4::boolean and t.attempts <= t.retry_count then 'pending' else 'failed' end,
+		event = case when $4::boolean and t.attempts <= t.retry_count then 'retry' else 'fail' end, reason = $3
+	from held h
+	where t.tenant_id = tg_tenant() and t.id = h.id and t.state = 'processing'
+	returning t.id, t.public_id, t.entity, t.state, t.finished_at, t.callback_url, t.attempts
+), again as (
+	update work w set ready = false, lease_until = null, deadline = null, claimed_by = null, last_error = $3, run_at = now() + retry_delay(m.attempts, $5::integer)
+	from moved m where w.tenant_id = tg_tenant() and w.id = m.id and m.state = 'pending'
+	returning w.run_at
+), gone as (
+	delete from work w using moved m where w.tenant_id = tg_tenant() and w.id = m.id and m.state = 'failed'
+)
+select exists (select from moved) as held, (select public_id from moved) as public_id, (select entity from moved) as entity,
+	(select finished_at from moved) as finished_at, coalesce((select callback_url is not null and finished_at is not null from moved), false) as nudge,
+	(select run_at from again) as run_at,
+	coalesce((select state from moved), (select state from task where tenant_id = tg_tenant() and id = $1::uuid)) as state
