@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ * tx: the order of statements in a request's transaction. Owns nothing beyond its struct; promises that enter() goes before everything of the
+ * handler's, that a key's answer is stored in the transaction that did the work, and that nothing is told before the commit is known. */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "taskgate/clock.h"
+#include "taskgate/tx.h"
+
+static void queue(struct tg_tx *tx, enum tg_sql id, const char *const *params, int n)
+{
+	tg_db_queue(tx->db, id, params, n);
+	tx->queued++;
+}
+
+static void queue_rate(struct tg_tx *tx, const struct tg_caller *caller, const struct tg_limit *limit)
+{
+	char grants[16], seconds[16];
+	const char *params[] = { caller->token_hash, limit->name, grants, seconds };
+
+	snprintf(grants, sizeof grants, "%d", limit->grants);
+	snprintf(seconds, sizeof seconds, "%d", limit->seconds);
+	tx->rate_at = tx->queued;
+	queue(tx, TG_SQL_RATE, params, 4);
+	tg_db_queue_sync(tx->db);
+}
+
+void tg_tx_begin(struct tg_tx *tx, const struct tg_caller *caller, const struct tg_limit *limit)
+{
+	tx->queued = tx->runs = 0;
+	tx->rate_at = -1;
+	tx->refused_rate = tx->nudge = false;
+	tx->several = tx->several || tx->key.key != NULL;
+	tg_db_start(tx->db);
+	/* The anonymous principal has no window of its own: it is everybody. */
+	if (limit != NULL && limit->grants > 0 && caller != NULL && caller->token_hash != NULL)
+		queue_rate(tx, caller, limit);
+	if (tx->several)
+		queue(tx, TG_SQL_BEGIN, NULL, 0);
+	if (caller != NULL) {
+		const char *params[] = { caller->token_hash, caller->scope, caller->request_id, caller->remote };
+
+		queue(tx, TG_SQL_ENTER, params, 4);
+	}
+	if (tx->key.key != NULL) {
+		const char *params[] = { tx->key.method, tx->key.path, tx->key.key, tx->key.body_hash };
+
+		queue(tx, TG_SQL_IDEMPOTENCY_BEGIN, params, 4);
+	}
+}
+
+static enum tg_rc round_trip(struct tg_tx *tx)
+{
+	enum tg_rc rc = tg_db_run(tx->db, tx->deadline, tx->writes && !tx->several, tx->err);
+
+	if (tx->rate_at >= 0 && tx->runs == 0) {
+		struct tg_rows r = tg_db_rows(tx->db, tx->rate_at);
+
+		if (tg_rows_count(r) == 1) {
+			tx->remaining = (int)tg_rows_int(r, 0, "remaining");
+			tx->reset_seconds = (int)tg_rows_int(r, 0, "reset_seconds");
+			tx->refused_rate = tg_rows_bool(r, 0, "refused");
+		}
+	}
+	tx->runs++;
+	return rc;
+}
+
+enum tg_rc tg_tx_run(struct tg_tx *tx, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
+{
+	enum tg_rc rc;
+	int at;
+
+	assert(tx->several || tx->runs == 0);
+	if (tx->runs > 0) {
+		tg_db_start(tx->db);
+		tx->queued = 0;
+	}
+	at = tx->queued;
+	queue(tx, id, params, n);
+	rc = round_trip(tx);
+	*rows = rc == TG_OK ? tg_db_rows(tx->db, at) : (struct tg_rows){ NULL };
+	return rc;
+}
+
+enum tg_rc tg_tx_enter_alone(struct tg_tx *tx)
+{
+	return round_trip(tx);
+}
+
+enum tg_rc tg_tx_commit(struct tg_tx *tx, int status, const char *headers, const char *body)
+{
+	if (!tx->several)
+		return TG_OK;
+	tg_db_start(tx->db);
+	if (tx->key.key != NULL) {
+		char code[16];
+		const char *params[] = { tx->key.method, tx->key.path, tx->key.key, code, headers, body };
+
+		snprintf(code, sizeof code, "%d", status);
+		tg_db_queue(tx->db, TG_SQL_IDEMPOTENCY_STORE, params, 6);
+	}
+	tg_db_queue(tx->db, TG_SQL_COMMIT, NULL, 0);
+	tx->several = false;
+	return tg_db_run(tx->db, tx->deadline, tx->writes, tx->err);
+}
+
+void tg_tx_rollback(struct tg_tx *tx)
+{
+	struct tg_error ignored;
+
+	if (!tx->several || !tg_db_is_open(tx->db))
+		return;
+	tx->several = false;
+	tg_db_start(tx->db);
+	tg_db_queue(tx->db, TG_SQL_ROLLBACK, NULL, 0);
+	if (tg_db_run(tx->db, tg_clock_ms() + 1000, false, &ignored) != TG_OK)
+		tg_db_close(tx->db);
+}
