@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ * task: what the disposition API does with tasks, one statement each. Owns the meaning of their rows ("none" is not found, "not moved" is a
+ * conflict); promises that a task moves only along its machine's edges, since the statement's guard and the ledger's trigger both say so.
+ * It knows neither HTTP nor JSON shapes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "taskgate/task.h"
+
+static const char *sql_bool(bool b)
+{
+	return b ? "t" : "f";
+}
+
+static enum tg_rc one(struct tg_tx *tx, enum tg_sql id, const char *const *params, int n, const char *name, struct tg_rows *rows)
+{
+	enum tg_rc rc = tg_tx_run(tx, id, params, n, rows);
+
+	if (rc == TG_OK && tg_rows_count(*rows) == 0)
+		return tg_fail(tx->err, TG_E_NOTFOUND, NULL, "there is no task %s", name);
+	return rc;
+}
+
+enum tg_rc tg_generic_create(struct tg_tx *tx, const struct tg_generic *g, struct tg_rows *rows)
+{
+	const char *params[] = { g->entity, g->type, g->action, g->target_id, g->payload, g->priority, g->scheduled_at, g->timeout,
+		g->retry_count, g->callback_url, g->tags, sql_bool(g->types_closed) };
+	enum tg_rc rc;
+
+	tx->writes = true;
+	rc = tg_tx_run(tx, TG_SQL_GENERIC_CREATE, params, 12, rows);
+	if (rc == TG_OK)
+		tx->nudge = tg_rows_bool(*rows, 0, "nudge");
+	return rc;
+}
+
+enum tg_rc tg_generic_get(struct tg_tx *tx, const char *entity, bool payload, bool result, bool logs, struct tg_rows *rows)
+{
+	const char *params[] = { entity, sql_bool(payload), sql_bool(result), sql_bool(logs) };
+
+	return one(tx, TG_SQL_GENERIC_GET, params, 4, entity, rows);
+}
+
+enum tg_rc tg_task_get(struct tg_tx *tx, const char *entity, bool details, bool history, const char *kind, struct tg_rows *rows)
+{
+	const char *params[] = { entity, sql_bool(details), sql_bool(history), kind };
+
+	return one(tx, TG_SQL_TASK_GET, params, 4, entity, rows);
+}
+
+enum tg_rc tg_task_list(struct tg_tx *tx, const char *state, const char *kind, const char *tag, long long limit, long long offset,
+    struct tg_rows *rows)
+{
+	char most[24], skip[24];
+	const char *params[] = { state, kind, most, skip, tag };
+
+	snprintf(most, sizeof most, "%lld", limit);
+	snprintf(skip, sizeof skip, "%lld", offset);
+	if (tag != NULL)
+		return tg_tx_run(tx, TG_SQL_TASK_LIST_BY_TAG, params, 5, rows);
+	return tg_tx_run(tx, TG_SQL_TASK_LIST, params, 4, rows);
+}
+
+/* A guarded move: the row says whether the guard held. */
+static enum tg_rc move(struct tg_tx *tx, enum tg_sql id, const char *entity, const char *verb, struct tg_rows *rows)
+{
+	const char *params[] = { entity };
+	enum tg_rc rc;
+
+	tx->writes = true;
+	rc = one(tx, id, params, 1, entity, rows);
+	if (rc != TG_OK || tg_rows_bool(*rows, 0, "moved"))
+		return rc;
+	return tg_fail_reason(tx->err, TG_E_CONFLICT, "state_edge", NULL, "a task that is %s cannot be %s", tg_rows_get(*rows, 0, "state"), verb);
+}
+
+enum tg_rc tg_task_cancel(struct tg_tx *tx, const char *entity, struct tg_rows *rows)
+{
+	enum tg_rc rc = move(tx, TG_SQL_TASK_CANCEL, entity, "cancelled", rows);
+
+	tx->nudge = rc == TG_OK;
+	return rc;
+}
+
+enum tg_rc tg_task_revive(struct tg_tx *tx, const char *entity, struct tg_rows *rows)
+{
+	enum tg_rc rc = move(tx, TG_SQL_TASK_REVIVE, entity, "retried", rows);
+
+	tx->nudge = rc == TG_OK && tg_rows_bool(*rows, 0, "nudge");
+	return rc;
+}
+
+enum tg_rc tg_task_why(struct tg_tx *tx, const char *entity, struct tg_rows *rows)
+{
+	const char *params[] = { entity };
+
+	return one(tx, TG_SQL_TASK_WHY, params, 1, entity, rows);
+}
+
+const char *tg_why_text(const char *why)
+{
+	static const struct { const char *why, *text; } texts[] = {
+		{ "finished",    "The task has ended." },
+		{ "no_work",     "Nothing is queued for this task; it waits for a person." },
+		{ "leased",      "It is running: a worker holds its lease." },
+		{ "retry_wait",  "The last attempt failed; it waits for the next one." },
+		{ "not_due",     "It is scheduled for later." },
+		{ "lane_paused", "Its lane is paused." },
+		{ "host_parked", "The host of its handler failed several times running and rests." },
+		{ "no_worker",   "It has no handler, and no worker has asked for its type in the last five minutes." },
+		{ "no_sweeper",  "No sweeper has been seen for 150 seconds: is cron running taskgate-sweep?" },
+		{ "paced",       "It waits for its pace." },
+		{ "due",         "It is due and will be taken next." },
+	};
+
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		if (strcmp(texts[i].why, why) == 0)
+			return texts[i].text;
+	return "";
+}
