@@ -309,10 +309,13 @@ begin
 	new.updated_at := now();
 	new.finished_at := case when new.state in ('completed', 'failed', 'cancelled', 'expired') then now() end;
 	new.event_hash := public.event_hash(prev, new.id, new.event_seq, now(), new.machine, was, new.event, new.state,
-		current_setting('tg.principal', true), current_setting('tg.remote', true), current_setting('tg.request', true), new.reason);
-	insert into public.task_event (tenant_id, task_id, seq, at, machine, from_state, event, to_state, principal_id, remote, request_id, reason, prev_hash, hash)
+		public.tg_principal()::text, nullif(current_setting('tg.on_behalf', true), ''), current_setting('tg.remote', true),
+		current_setting('tg.request', true), new.reason, nullif(current_setting('tg.event_data', true), ''));
+	insert into public.task_event (tenant_id, task_id, seq, at, machine, from_state, event, to_state, principal_id, on_behalf, remote,
+			request_id, reason, data, prev_hash, hash)
 		select new.tenant_id, new.id, new.event_seq, now(), new.machine, was, new.event, new.state, public.tg_principal(),
-			current_setting('tg.remote', true), current_setting('tg.request', true), new.reason, prev, new.event_hash
+			nullif(current_setting('tg.on_behalf', true), ''), current_setting('tg.remote', true), current_setting('tg.request', true), new.reason,
+			nullif(current_setting('tg.event_data', true), '')::json, prev, new.event_hash
 		from public.state_edge e where e.machine = new.machine and e.from_state = was and e.event = new.event and e.to_state = new.state;
 	if not found then
 		raise exception using errcode = 'TG409', constraint = 'state_edge',

@@ -40,9 +40,9 @@ select t.public_id, t.entity, t.kind, t.type, t.action, t.state, t.priority, t.c
 		from (select e.at, e.seq::bigint as n, case e.event when 'fail' then 'error' when 'expire' then 'error' when 'retry' then 'warning' else 'info' end as level,
 				coalesce(e.reason, g.why) as message
 			from task_event e join state_edge g on g.machine = e.machine and g.from_state = e.from_state and g.event = e.event and g.to_state = e.to_state
-			where e.tenant_id = tg_tenant() and e.task_id = t.id and e.event <> 'create'
+			where e.tenant_id = tg_tenant() and e.task_id = t.id and e.at >= t.created_at and e.event <> 'create'
 			union all
-			select l.at, l.id, l.level, l.message from task_log l where l.tenant_id = tg_tenant() and l.task_id = t.id) l) end as logs
+			select l.at, l.id, l.level, l.message from task_log l where l.tenant_id = tg_tenant() and l.task_id = t.id and l.at >= t.created_at) l) end as logs
 from (
 	(select tenant_id, id, public_id, entity, kind, type, action, state, priority, created_at, started_at, finished_at, attempts, progress, progress_message, tags, reason
 		from task where tenant_id = tg_tenant() and entity = $1 and kind = 'generic' and deleted_at is null and purged_at is null)
@@ -67,7 +67,7 @@ select t.public_id, coalesce(t.entity, t.public_id) as entity, t.kind, t.state, 
 		select json_agg(json_build_object('status', e.to_state, 'timestamp', to_char(e.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
 			'message', coalesce(e.reason, g.why)) order by e.seq)
 		from task_event e join state_edge g on g.machine = e.machine and g.from_state = e.from_state and g.event = e.event and g.to_state = e.to_state
-		where e.tenant_id = tg_tenant() and e.task_id = t.id) end as history
+		where e.tenant_id = tg_tenant() and e.task_id = t.id and e.at >= t.created_at) end as history
 from (
 	(select tenant_id, id, public_id, entity, kind, api, type, action, priority, tags, state, reason, created_at, updated_at, finished_at
 		from task where tenant_id = tg_tenant() and entity = $1 and api = 'disposition' and deleted_at is null and purged_at is null
@@ -128,16 +128,17 @@ from found f left join moved m on m.id = f.id
 
 -- name: task_revive
 -- Purpose: queues a failed task again by hand, with all its attempts. $1 entity or id. Result as of task_cancel, and whether work is due at once.
+-- Its new work row goes on counting where no former fence can be (each claim was an event), so that a late worker holds nothing.
 with found as materialized (
 	select id, public_id, entity, kind, state from task where tenant_id = tg_tenant() and id = task_named($1, 'disposition')
 ), moved as (
 	update task t set state = 'pending', event = 'revive', reason = null, attempts = 0, progress = null, progress_message = null
 	from found f
 	where t.tenant_id = tg_tenant() and t.id = f.id and t.state = 'failed' and t.kind = 'generic'
-	returning t.id, t.state, t.updated_at, t.finished_at, t.priority, t.type
+	returning t.id, t.state, t.updated_at, t.finished_at, t.priority, t.type, t.event_seq
 ), queued as (
-	insert into work (id, tenant_id, task_id, run_at, priority, ready, lane, type, host)
-	select m.id, tg_tenant(), m.id, now(), m.priority, true, a.lane, m.type, a.host from moved m, type_admit(m.type, false, (select input from task_body b
+	insert into work (id, tenant_id, task_id, run_at, fence, priority, ready, lane, type, host)
+	select m.id, tg_tenant(), m.id, now(), m.event_seq, m.priority, true, a.lane, m.type, a.host from moved m, type_admit(m.type, false, (select input from task_body b
 		where b.tenant_id = tg_tenant() and b.task_id = m.id)) a
 	returning lane
 )

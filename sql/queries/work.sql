@@ -26,18 +26,19 @@ with recursive known as (
 ), leased as (
 	update work w set fence = w.fence + 1, attempt = w.attempt + 1, claimed_by = $4, deadline = now() + make_interval(secs => t.timeout_s),
 		lease_until = now() + make_interval(secs => least($3::integer, t.timeout_s))
-	from open o, task t
-	where w.id = o.id and t.tenant_id = tg_tenant() and t.id = w.task_id
+	from task t
+	where w.id = any (array(select id from open)) and t.tenant_id = tg_tenant() and t.id = w.task_id
 	returning w.id, w.fence, w.lease_until, w.attempt
 ), moved as (
 	update task t set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = t.attempts + 1
 	from leased l
-	where t.tenant_id = tg_tenant() and t.id = l.id and t.state in ('pending', 'queued')
+	where t.tenant_id = tg_tenant() and t.id = any (array(select id from leased)) and t.id = l.id and t.state in ('pending', 'queued')
 	returning t.id, t.seq, t.public_id, t.entity, t.type, t.action, t.target_id, t.priority, t.tags, t.attempts
 )
 select l.id, l.fence, l.lease_until, m.attempts as attempt, m.public_id, m.entity, m.type, m.action, m.target_id, b.input as payload, m.priority,
 	coalesce(array_to_json(m.tags), '[]'::json) as tags
-from leased l join moved m on m.id = l.id left join task_body b on b.tenant_id = tg_tenant() and b.task_id = m.id
+from leased l join moved m on m.id = l.id
+	left join (select task_id, input from task_body where tenant_id = tg_tenant() and task_id = any (array(select id from moved))) b on b.task_id = m.id
 order by m.priority desc, m.seq
 
 -- name: work_heartbeat
