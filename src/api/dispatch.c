@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "taskgate/clock.h"
 #include "taskgate/digest.h"
@@ -115,12 +116,14 @@ static struct tg_limit limit_of(const struct tg_call *c)
 
 static void limit_headers(struct tg_call *c, const struct tg_limit *limit)
 {
-	if (limit->grants == 0 || c->tx->rate_at < 0)
+	/* A window that was asked always has something to wait for: it holds this request. What runs after it (another try, a replay) does not ask again. */
+	if (limit->grants == 0 || c->tx->reset_seconds == 0)
 		return;
 	tg_response_header(c->rs, "RateLimit-Policy", "\"%s\";q=%d;w=%d", limit->name, limit->grants, limit->seconds);
 	tg_response_header(c->rs, "RateLimit", "\"%s\";r=%d;t=%d", limit->name, c->tx->remaining, c->tx->reset_seconds);
 	tg_response_header(c->rs, "X-RateLimit-Limit", "%d", limit->grants);
 	tg_response_header(c->rs, "X-RateLimit-Remaining", "%d", c->tx->remaining);
+	tg_response_header(c->rs, "X-RateLimit-Reset", "%lld", (long long)time(NULL) + c->tx->reset_seconds);
 }
 
 /* The answer of the first time, as it was. */

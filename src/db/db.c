@@ -158,14 +158,13 @@ static enum tg_rc connect_now(struct tg_db *db, int64_t deadline, struct tg_erro
 	return TG_OK;
 }
 
-/* A server that went away while nobody asked has left its word, or an end of file, on the socket. */
+/* Nobody asked, so what there is to read is a farewell or its end of file. The farewell may have come alone: the server says it a moment before
+ * it closes, and until then libpq calls the connection good. (A changed setting is told here too, and is worth a new connection.) */
 static bool still_alive(struct tg_db *db)
 {
 	struct pollfd p = { .fd = PQsocket(db->conn), .events = POLLIN };
 
-	if (poll(&p, 1, 0) <= 0)
-		return true;
-	return PQconsumeInput(db->conn) == 1 && PQstatus(db->conn) == CONNECTION_OK && (p.revents & (POLLHUP | POLLERR)) == 0;
+	return PQstatus(db->conn) == CONNECTION_OK && poll(&p, 1, 0) <= 0;
 }
 
 enum tg_rc tg_db_open(struct tg_db *db, int64_t deadline, struct tg_error *err)
