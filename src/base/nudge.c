@@ -32,7 +32,7 @@ static void send_to(int fd, const char *run_dir, const char *name)
 		unlink(a.sun_path);
 }
 
-/* The folder is read each time: opening it, two sockets in it and sending took 9 microseconds, and what is not remembered cannot be stale. */
+/* The folder is read each time: with two sockets in it a nudge took 14 microseconds in all, and what is not remembered cannot be stale. */
 void tg_nudge(const char *run_dir)
 {
 	static int fd = -1;

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ * out: everything that leaves is a transfer in one libcurl multi handle, many at once, from one process. No redirects, no proxy but the one that
+ * was named, sizes and times capped. src/out is the only user of libcurl. */
+#ifndef TASKGATE_OUT_H
+#define TASKGATE_OUT_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include "taskgate/arena.h"
+#include "taskgate/error.h"
+#include "taskgate/text.h"
+
+/* -- guard: which addresses may be reached by a URL that came over an API -- */
+
+struct tg_network { int family; uint8_t address[16]; unsigned bits; };
+struct tg_guard { size_t n; struct tg_network allow[64]; };
+
+/* list: networks in CIDR form, comma separated, blanks ignored; "" is none. TG_E_CONFIG names the one at fault. */
+enum tg_rc tg_guard_parse(struct tg_guard *, const char *list, struct tg_error *err) TG_MUSTCHECK;
+/* NULL where the address may be reached, else a static word that says what it is ("loopback", "private", ...). */
+const char *tg_guard_judge(const struct tg_guard *, const struct sockaddr *);
+/* The same for a URL whose host is an address as such, in any of the forms that libcurl reads; NULL for names as well. */
+const char *tg_guard_judge_url(const struct tg_guard *, const char *url);
+
+/* -- webhook: Standard Webhooks 1.0.0 -- */
+
+#define TG_WEBHOOK_KEY_MIN 24
+#define TG_WEBHOOK_KEY_MAX 64
+
+/* "whsec_" and base64 of 24 to 64 bytes; NULL where malformed. Given in the arena. */
+uint8_t *tg_webhook_key_parse(struct tg_arena *, const char *text, size_t *len);
+/* "v1,<base64 of HMAC-SHA256 over id.timestamp.body>". Given in the arena. */
+char *tg_webhook_signature(struct tg_arena *, const uint8_t *key, size_t key_len, const char *id, const char *timestamp, const char *body, size_t len);
+
+/* -- transfer -- */
+
+enum tg_out_result {
+	TG_OUT_ANSWERED,     /* status says what */
+	TG_OUT_UNSENT,       /* nothing of the request left this machine */
+	TG_OUT_LOST,         /* sent, at least in part, and no whole answer */
+	TG_OUT_TIMEOUT,
+	TG_OUT_REFUSED,      /* the guard: no later try will do better */
+	TG_OUT_TOO_LARGE,    /* status is known, the body went on beyond answer_max */
+};
+
+struct tg_transfer {
+	struct tg_arena *arena;        /* of this transfer, empty when taken; the caller may use it until put */
+	void *user;
+	/* set by the caller before start; all borrowed until put */
+	const char *url, *body;
+	size_t body_len;
+	const char *const *headers;    /* whole lines, NULL at the end; JSON's content type is added */
+	int64_t timeout_ms;
+	size_t answer_max;
+	bool trusted;                  /* an operator set the address: it may be private */
+	/* set when it has ended */
+	enum tg_out_result result;
+	int status;                    /* 0 where there was no answer */
+	int retry_after;               /* seconds, 0 where none was asked for */
+	struct tg_buf answer;
+	char why[320];                 /* what went wrong, for people; "" where answered */
+	char words[256];               /* libcurl's own */
+	struct tg_out *out;
+	struct tg_transfer *next;
+	void *easy, *lines;
+};
+
+struct tg_out_options {
+	int pool;                      /* transfers that may be taken at once */
+	int running;                   /* under way at once */
+	const char *agent, *proxy;     /* borrowed for ever */
+	const struct tg_guard *guard;
+};
+
+/* Given; aborts where libcurl cannot start. */
+struct tg_out *tg_out_new(const struct tg_out_options *);
+void tg_out_free(struct tg_out *);
+struct tg_transfer *tg_out_take(struct tg_out *);            /* NULL where all are taken */
+void tg_out_put(struct tg_out *, struct tg_transfer *);
+void tg_out_start(struct tg_out *, struct tg_transfer *);
+int tg_out_free_count(const struct tg_out *);                /* that can still be taken */
+int tg_out_running(const struct tg_out *);
+/* Lets all transfers go on and waits until something happens to one of them or to extra, at most timeout_ms. */
+void tg_out_wait(struct tg_out *, struct pollfd *extra, unsigned n, int timeout_ms);
+void tg_out_perform(struct tg_out *);
+struct tg_transfer *tg_out_ended(struct tg_out *);           /* one that has ended, NULL where none has */
+
+#endif

@@ -1,0 +1,374 @@
+-- What taskgate-sweep does. It runs without a tenant, as taskgate_sweep. Any number of sweepers may run: rows are claimed by `for update skip
+-- locked`, and every outcome carries the fence of its claim. Lock order: work (by id), then task. What was picked is looked up one by one, through
+-- arrays, which the planner takes for short whatever the size of the ledger; two sets of a batch are never joined with each other (that took
+-- 64 x 64 comparisons, 6 microseconds a task).
+
+-- name: sweep_setup
+-- Purpose: once a connection. Everything here is found through an index, also when a plan was made while the tables were empty.
+select set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false)
+
+-- name: sweep_hello
+-- Purpose: the first statement of a sweep. $1 host, $2 pid, $3 true where it stays after its work is done.
+-- Result: the newest migration, the first tenant, this sweep's started_at.
+with me as (
+	insert into sweeper (host, pid, lingers) values ($1, $2::integer, $3::boolean) returning started_at
+)
+select started_at, (select max(number) from migration) as migration, (select id from tenant order by number limit 1) as first_tenant from me
+
+-- name: sweep_beat
+-- $1 host, $2 pid, $3 started_at, $4 work settled in all, $5 true where the sweep leaves.
+-- Result: one row; replaced says whether a newer sweeper of this host has taken over.
+with beat as (
+	update sweeper set beat_at = now(), done = $4::bigint, left_at = case when $5::boolean then now() end
+	where host = $1 and pid = $2::integer and started_at = $3::timestamptz
+)
+select exists (select from sweeper s where s.host = $1 and s.started_at > $3::timestamptz and s.lingers and s.left_at is null
+	and s.beat_at > now() - interval '20 seconds') as replaced
+
+-- name: sweep_cluster_mark
+-- Purpose: a restored backup or a failover is noticed once: the lanes that dial and send are paused. Result: one row; changed.
+with here as materialized (
+	select s.system_identifier::text as system_identifier, c.timeline_id as timeline from pg_control_system() s, pg_control_checkpoint() c
+), old as materialized (
+	select m.system_identifier, m.timeline from cluster_mark m for update
+), other as materialized (
+	select h.system_identifier, h.timeline, format('cluster %s timeline %s became %s timeline %s', o.system_identifier, o.timeline, h.system_identifier, h.timeline) as why
+	from here h, old o where (h.system_identifier, h.timeline) <> (o.system_identifier, o.timeline)
+), noted as (
+	insert into cluster_mark (system_identifier, timeline) select system_identifier, timeline from here
+	where not exists (select from old) or exists (select from other)
+	on conflict (single) do update set system_identifier = excluded.system_identifier, timeline = excluded.timeline, seen_at = now()
+), paused as (
+	update lane l set paused_at = now(), paused_by = 'taskgate-sweep', reason = 'restored or failed over: ' || o.why from other o
+	where l.stop_on_restore and l.paused_at is null returning l.name
+)
+select exists (select from other) as changed, (select why from other) as why, (select string_agg(name, ',' order by name) from paused) as lanes
+
+-- name: sweep_promote
+-- Purpose: what has become due is marked ready, which is what the claim indexes hold. $1 most rows. Result: one row: promoted, and the
+-- milliseconds until something else is due or a lease runs out (null where nothing is in sight). Locks: skips rows that others hold.
+with due as materialized (
+	select id from work where not ready and run_at <= now() order by run_at limit $1::integer for update skip locked
+), promoted as (
+	update work w set ready = true where w.id = any (array(select id from due)) returning w.id
+)
+select (select count(*) from promoted) as promoted, ceil(extract(epoch from least(
+	(select min(run_at) from work where not ready and run_at > now()), (select min(lease_until) from work where lease_until is not null)) - now()) * 1000) as next_ms
+
+-- name: sweep_expire
+-- Purpose: leases that ran out, attempts that outlived their timeout, tasks that nobody ever claimed. $1 most rows of each kind,
+-- $2 time-to-live in seconds (0: none), $3 first pause in milliseconds. A task that is no longer processing leaves no work behind.
+-- Result: one row, counts. Locks: work rows by skip locked, then tasks.
+with late as materialized (
+	select w.id, w.tenant_id, w.task_id, w.deadline <= now() as timed_out, false as never from work w
+	where w.lease_until < now() and w.lane in ('handler', 'pull') and not exists (select from lane where name = 'expire' and paused_at is not null)
+	order by w.lease_until limit $1::integer for update skip locked
+), stale as materialized (
+	select w.id, w.tenant_id, w.task_id, false as timed_out, true as never from work w
+	where $2::bigint > 0 and w.ready and w.run_at < now() - make_interval(secs => $2::bigint) and w.lease_until is null and w.attempt = 0
+		and w.lane in ('handler', 'pull') and not exists (select from lane where name = 'expire' and paused_at is not null)
+	order by w.run_at limit $1::integer for update skip locked
+), gone_by as materialized (
+	select id, tenant_id, task_id, timed_out, never from late union all select id, tenant_id, task_id, timed_out, never from stale
+), moved as (
+	update task t set state = case when g.never then 'expired' when t.attempts <= t.retry_count then 'pending' when g.timed_out then 'expired' else 'failed' end,
+		event = case when g.never then 'expire' when t.attempts <= t.retry_count then 'retry' when g.timed_out then 'expire' else 'fail' end,
+		reason = case when g.never then format('never started within %s s', $2::bigint) when not g.timed_out then 'the lease ran out'
+			when t.attempts <= t.retry_count then format('attempt timed out after %s s', t.timeout_s) else format('timed out after %s s', t.timeout_s) end
+	from gone_by g
+	where t.tenant_id = g.tenant_id and t.tenant_id = any (array(select tenant_id from gone_by)) and t.id = any (array(select task_id from gone_by)) and t.id = g.task_id
+		and t.state = any (case when g.never then array['pending', 'queued'] else array['processing'] end)
+	returning t.id, t.state, t.attempts, t.reason, t.callback_url is not null and t.finished_at is not null as tells
+), again as (
+	update work w set ready = false, lease_until = null, deadline = null, claimed_by = null, last_error = m.reason, run_at = now() + retry_delay(m.attempts, $3::integer)
+	from moved m where w.id = m.id and w.id = any (array(select id from moved)) and m.state = 'pending'
+), gone as (
+	delete from work w where w.id = any (array(select id from gone_by except all select id from moved where state = 'pending'))
+), unsent as materialized (
+	select w.id from work w where w.lease_until < now() and w.lane = 'webhook' and not exists (select from lane where name = 'expire' and paused_at is not null)
+	order by w.lease_until limit $1::integer for update skip locked
+), given_back as (
+	update work w set lease_until = null, deadline = null, claimed_by = null, last_error = 'the sweeper went away before the answer', run_at = now()
+	where w.id = any (array(select id from unsent))
+)
+select (select count(*) from gone_by) as late, (select count(*) from moved where state = 'pending') as retried,
+	(select count(*) from moved where state <> 'pending') as ended, (select count(*) from unsent) as given_back,
+	(select count(*) from moved where tells) as told
+
+-- name: sweep_handler_claim
+-- Purpose: leases due handler work, fair between tenants. $1 most rows, $2 this sweeper's name, $3 and $4 hosts and how many transfers this
+-- sweeper has for each, $5 most for one host, $6 handler timeout in seconds.
+-- Each pair of tenant and host that has something ready is found by one index descent, so a host without room or a parked one costs
+-- nothing however long its line is; its rows stay as they are and keep their place. A host on probation (five failures) gets one at a time.
+-- The rank within the tenant comes before priority.
+-- Result: one row a task with all that its POST needs. Locks: work by skip locked, then task.
+with recursive pair as (
+	(select w.tenant_id, w.host from work w where w.lane = 'handler' and w.ready and w.lease_until is null order by w.tenant_id, w.host limit 1)
+	union all
+	select n.tenant_id, n.host from pair p cross join lateral (
+		select w.tenant_id, w.host from work w where w.lane = 'handler' and w.ready and w.lease_until is null and (w.tenant_id, w.host) > (p.tenant_id, p.host)
+		order by w.tenant_id, w.host limit 1) n
+), open as materialized (
+	select p.tenant_id, p.host, case when h.failures >= 5 then 1 else $5::integer end - coalesce(b.taken, 0) as room, coalesce(h.failures, 0) > 0 as failing
+	from pair p left join unnest($3::text[], $4::integer[]) b(host, taken) on b.host = p.host left join host_state h on h.host = p.host
+	where (h.parked_until is null or h.parked_until <= now()) and not exists (select from lane where name = 'handler' and paused_at is not null)
+), seen as materialized (
+	select c.id, o.tenant_id, o.host, o.room, c.priority, c.run_at, row_number() over (partition by o.tenant_id order by c.priority desc, c.run_at, c.id) as turn
+	from open o cross join lateral (
+		select w.id, w.priority, w.run_at from work w
+		where w.lane = 'handler' and w.tenant_id = o.tenant_id and w.host = o.host and w.ready and w.lease_until is null
+		order by w.priority desc, w.run_at, w.id limit least(o.room, 4 + 2 * $1::integer / (select count(*) from open)) for update skip locked) c
+	where o.room > 0
+), picked as materialized (
+	select s.id from (select id, turn, priority, run_at, room, row_number() over (partition by host order by turn, priority desc, run_at, id) as host_turn from seen) s
+	where s.host_turn <= s.room order by s.turn, s.priority desc, s.run_at, s.id limit $1::integer
+), leased as (
+	update work w set fence = w.fence + 1, attempt = w.attempt + 1, claimed_by = $2, deadline = now() + make_interval(secs => t.timeout_s),
+		lease_until = now() + make_interval(secs => least(t.timeout_s, $6::integer + 10))
+	from task t
+	where w.id = any (array(select id from picked)) and t.tenant_id = w.tenant_id and t.id = w.task_id
+	returning w.id, w.tenant_id, w.fence, w.lease_until, w.host
+), moved as (
+	update task t set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = t.attempts + 1
+	from leased l
+	where t.tenant_id = l.tenant_id and t.id = l.id and t.state in ('pending', 'queued')
+	returning t.tenant_id, t.id, t.public_id, t.entity, t.type, t.action, t.target_id, t.priority, t.tags, t.attempts, t.timeout_s, l.fence, l.host, l.lease_until
+), secret as materialized (
+	select k.tenant_id, string_agg(encode(k.secret, 'hex'), ' ' order by k.active_from desc) as keys from webhook_key k
+	where k.tenant_id = any (array(select distinct tenant_id from moved)) and k.active_from <= now() and (k.retire_at is null or k.retire_at > now()) group by k.tenant_id
+)
+select m.id, m.tenant_id, m.fence, m.host, y.handler_url as url, s.keys, extract(epoch from now())::bigint as epoch, m.lease_until, m.attempts as attempt, m.public_id,
+	m.entity, m.type, m.action, m.target_id, b.input as payload, m.priority, coalesce(array_to_json(m.tags), '[]'::json) as tags, m.timeout_s,
+	exists (select from open o where o.host = m.host and o.failing) as failing
+from moved m left join task_body b on b.tenant_id = m.tenant_id and b.task_id = m.id
+	left join task_type y on y.tenant_id = m.tenant_id and y.name = m.type left join secret s on s.tenant_id = m.tenant_id
+
+-- name: sweep_webhook_claim
+-- Purpose: the same for deliveries. $1 to $5 as above, $6 webhook timeout in seconds. The body tells of the event as it was: its reason and its
+-- time come from the history. Locks: work by skip locked.
+with recursive pair as (
+	(select w.tenant_id, w.host from work w where w.lane = 'webhook' and w.ready and w.lease_until is null order by w.tenant_id, w.host limit 1)
+	union all
+	select n.tenant_id, n.host from pair p cross join lateral (
+		select w.tenant_id, w.host from work w where w.lane = 'webhook' and w.ready and w.lease_until is null and (w.tenant_id, w.host) > (p.tenant_id, p.host)
+		order by w.tenant_id, w.host limit 1) n
+), open as materialized (
+	select p.tenant_id, p.host, case when h.failures >= 5 then 1 else $5::integer end - coalesce(b.taken, 0) as room, coalesce(h.failures, 0) > 0 as failing
+	from pair p left join unnest($3::text[], $4::integer[]) b(host, taken) on b.host = p.host left join host_state h on h.host = p.host
+	where (h.parked_until is null or h.parked_until <= now()) and not exists (select from lane where name = 'webhook' and paused_at is not null)
+), seen as materialized (
+	select c.id, o.tenant_id, o.host, o.room, c.priority, c.run_at, row_number() over (partition by o.tenant_id order by c.priority desc, c.run_at, c.id) as turn
+	from open o cross join lateral (
+		select w.id, w.priority, w.run_at from work w
+		where w.lane = 'webhook' and w.tenant_id = o.tenant_id and w.host = o.host and w.ready and w.lease_until is null
+		order by w.priority desc, w.run_at, w.id limit least(o.room, 4 + 2 * $1::integer / (select count(*) from open)) for update skip locked) c
+	where o.room > 0
+), picked as materialized (
+	select s.id from (select id, turn, priority, run_at, room, row_number() over (partition by host order by turn, priority desc, run_at, id) as host_turn from seen) s
+	where s.host_turn <= s.room order by s.turn, s.priority desc, s.run_at, s.id limit $1::integer
+), leased as (
+	update work w set fence = w.fence + 1, attempt = w.attempt + 1, claimed_by = $2, deadline = now() + make_interval(secs => $6::integer + 10),
+		lease_until = now() + make_interval(secs => $6::integer + 10)
+	where w.id = any (array(select id from picked))
+	returning w.id, w.tenant_id, w.task_id, w.fence, w.attempt, w.host
+), secret as materialized (
+	select k.tenant_id, string_agg(encode(k.secret, 'hex'), ' ' order by k.active_from desc) as keys from webhook_key k
+	where k.tenant_id = any (array(select distinct tenant_id from leased)) and k.active_from <= now() and (k.retire_at is null or k.retire_at > now()) group by k.tenant_id
+)
+select l.id, l.tenant_id, l.fence, l.attempt, l.host, d.url, s.keys, extract(epoch from now())::bigint as epoch, d.event, d.seq, d.created_at, t.public_id, t.entity, t.kind,
+	e.to_state as status, case when e.to_state = 'completed' then b.output end as result, coalesce(e.reason, g.why) as reason,
+	exists (select from open o where o.host = l.host and o.failing) as failing
+from leased l join delivery d on d.tenant_id = l.tenant_id and d.id = l.id join task t on t.tenant_id = l.tenant_id and t.id = l.task_id
+	join task_event e on e.tenant_id = d.tenant_id and e.task_id = d.task_id and e.seq = d.seq and e.at = d.created_at
+	left join state_edge g on g.machine = e.machine and g.from_state = e.from_state and g.event = e.event and g.to_state = e.to_state
+	left join task_body b on b.tenant_id = t.tenant_id and b.task_id = t.id left join secret s on s.tenant_id = l.tenant_id
+
+-- name: sweep_host_settle
+-- Purpose: a host that failed five times running rests for a pause that grows from 1 s to 60 s; one answer ends that. It runs before the
+-- other settle statements, which look at parked_until. $1 hosts, $2 failures since the last answer, $3 whether there was an answer,
+-- $4 what the last failure said. Result: a row for each host that was parked by this statement. Locks: host rows in order.
+insert into host_state as h (host, failures, pause_s, parked_until, last_error)
+select o.host, o.failures, case when o.failures >= 5 then 1 else 0 end, case when o.failures >= 5 then now() + interval '1 second' end, o.error
+from unnest($1::text[], $2::integer[], $3::boolean[], $4::text[]) o(host, failures, answered, error) order by o.host
+on conflict (host) do update set updated_at = now(), last_error = coalesce(excluded.last_error, h.last_error),
+	failures = excluded.failures + case when excluded.host = any (array(select a.host from unnest($1::text[], $3::boolean[]) a(host, answered) where a.answered)) then 0 else h.failures end,
+	pause_s = case when excluded.host = any (array(select a.host from unnest($1::text[], $3::boolean[]) a(host, answered) where a.answered)) then excluded.pause_s
+		when h.failures + excluded.failures >= 5 then least(60, greatest(1, h.pause_s * 2)) else 0 end,
+	parked_until = case when excluded.host = any (array(select a.host from unnest($1::text[], $3::boolean[]) a(host, answered) where a.answered)) then excluded.parked_until
+		when h.failures + excluded.failures >= 5 then now() + make_interval(secs => least(60, greatest(1, h.pause_s * 2))) end
+returning h.host, h.failures, h.pause_s, h.parked_until is not null as parked
+
+-- name: sweep_handler_settle
+-- Purpose: outcomes of handler transfers. $1 work ids, $2 fences, $3 outcomes (complete, hold, fail, timeout, release, unsent), $4 results (JSON) or
+-- null, $5 reasons or null, $6 seconds before which no retry may come (0: none), $7 first pause in milliseconds.
+-- A fence that is not the row's own changes nothing. hold: the handler will finish through /work/{id}/complete. release: the claim is given
+-- back and was no attempt; unsent is that too where the host is parked, else a failed attempt.
+-- Result: one row: settled, of them retried, and stale. Locks: work by id, then task.
+with o as materialized (
+	select o.id, o.fence, o.outcome, o.output, o.reason, o.wait_s
+	from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::integer[]) o(id, fence, outcome, output, reason, wait_s)
+), held as materialized (
+	select w.id, w.tenant_id, w.host, o.output, o.reason, o.wait_s,
+		case when o.outcome <> 'unsent' then o.outcome when exists (select from host_state h where h.host = w.host and h.parked_until > now()) then 'release' else 'fail' end as outcome
+	from (select id, fence, outcome, output, reason, wait_s from o order by id) o cross join lateral (
+		select w.id, w.tenant_id, w.host from work w where w.id = o.id and w.fence = o.fence and w.deadline is not null and w.lane = 'handler' for update) w
+), kept as (
+	update work w set lease_until = w.deadline from held h where w.id = h.id and h.outcome = 'hold' returning w.id
+), moved as (
+	update task t set
+		state = case when h.outcome = 'complete' then 'completed' when h.outcome = 'release' or t.attempts <= t.retry_count then 'pending'
+			when h.outcome = 'timeout' then 'expired' else 'failed' end,
+		event = case when h.outcome = 'complete' then 'complete' when h.outcome = 'release' then 'release' when t.attempts <= t.retry_count then 'retry'
+			when h.outcome = 'timeout' then 'expire' else 'fail' end,
+		reason = case when h.outcome = 'complete' then null when h.outcome <> 'timeout' then h.reason
+			when t.attempts <= t.retry_count then format('attempt timed out after %s s', t.timeout_s) else format('timed out after %s s', t.timeout_s) end,
+		progress = case when h.outcome = 'complete' then 100 else t.progress end,
+		attempts = case when h.outcome = 'release' then t.attempts - 1 else t.attempts end
+	from held h
+	where t.tenant_id = h.tenant_id and t.id = h.id and t.state = 'processing' and h.outcome <> 'hold'
+	returning t.tenant_id, t.id, t.state, t.event, t.reason, t.attempts, h.outcome, h.output, h.wait_s, h.host, t.callback_url is not null and t.finished_at is not null as tells
+), stored as (
+	update task_body b set output = m.output::json from moved m
+	where b.tenant_id = m.tenant_id and b.task_id = m.id and m.outcome = 'complete' and m.output is not null
+), again as (
+	update work w set ready = false, lease_until = null, deadline = null, claimed_by = null, last_error = m.reason,
+		attempt = case when m.event = 'release' then w.attempt - 1 else w.attempt end,
+		run_at = case when m.event = 'release' then greatest(now(), (select h.parked_until from host_state h where h.host = m.host))
+			else now() + greatest(retry_delay(m.attempts, $7::integer), make_interval(secs => m.wait_s)) end
+	from moved m where w.id = m.id and m.state = 'pending'
+), gone as (
+	delete from work w where w.id = any (array(select id from moved where state <> 'pending'))
+)
+select (select count(*) from moved) + (select count(*) from kept) as settled, (select count(*) from moved where state = 'pending') as retried,
+	(select count(*) from moved where tells) as told, cardinality($1::uuid[]) - (select count(*) from moved) - (select count(*) from kept) as stale
+
+-- name: sweep_webhook_settle
+-- Purpose: outcomes of deliveries. $1 work ids, $2 fences, $3 outcomes (delivered, dead, fail, release, unsent), $4 HTTP statuses or null,
+-- $5 reasons or null, $6 seconds before which no retry may come (0: none), $7 the pauses in seconds, the last retry's last.
+-- Result: one row: settled, retried, dead. Locks: work by id, then delivery.
+with o as materialized (
+	select o.id, o.fence, o.outcome, o.status, o.reason, o.wait_s
+	from unnest($1::uuid[], $2::bigint[], $3::text[], $4::integer[], $5::text[], $6::integer[]) o(id, fence, outcome, status, reason, wait_s)
+), held as materialized (
+	select w.id, w.tenant_id, w.attempt, o.status, o.reason, o.wait_s,
+		case when o.outcome in ('delivered', 'dead', 'release') then o.outcome
+			when o.outcome = 'unsent' and exists (select from host_state h where h.host = w.host and h.parked_until > now()) then 'release'
+			when w.attempt > cardinality($7::integer[]) then 'dead' else 'again' end as outcome, w.host
+	from (select id, fence, outcome, status, reason, wait_s from o order by id) o cross join lateral (
+		select w.id, w.tenant_id, w.host, w.attempt from work w where w.id = o.id and w.fence = o.fence and w.deadline is not null and w.lane = 'webhook' for update) w
+), noted as (
+	update delivery d set state = case h.outcome when 'delivered' then 'delivered' when 'dead' then 'dead' else 'pending' end,
+		finished_at = case when h.outcome in ('delivered', 'dead') then now() end, attempts = d.attempts + case h.outcome when 'release' then 0 else 1 end,
+		last_status = h.status, last_error = h.reason
+	from held h where d.tenant_id = h.tenant_id and d.id = h.id
+), again as (
+	update work w set ready = false, lease_until = null, deadline = null, claimed_by = null, last_error = h.reason,
+		attempt = case when h.outcome = 'release' then w.attempt - 1 else w.attempt end,
+		run_at = case when h.outcome = 'release' then greatest(now(), (select s.parked_until from host_state s where s.host = h.host))
+			else now() + make_interval(secs => greatest(($7::integer[])[w.attempt] * (0.9 + 0.2 * random()), h.wait_s)) end
+	from held h where w.id = h.id and h.outcome in ('again', 'release')
+), gone as (
+	delete from work w where w.id = any (array(select id from held where outcome in ('delivered', 'dead')))
+)
+select (select count(*) from held) as settled, (select count(*) from held where outcome = 'again') as retried, (select count(*) from held where outcome = 'dead') as dead,
+	cardinality($1::uuid[]) - (select count(*) from held) as stale
+
+-- name: sweep_preview
+-- Purpose: `taskgate-sweep -n`. Result: a row a lane: what would be done now, what waits for its time, what is under way, what waits for a parked host.
+select l.name as lane, coalesce(l.reason, case when l.paused_at is not null then 'paused' end) as paused,
+	case l.name
+	when 'expire' then (select count(*) from work w where w.lease_until < now())
+	when 'purge' then (select count(*) from idempotency where created_at < now() - interval '24 hours')
+		+ (select count(*) from delivery where finished_at < now() - interval '7 days')
+	else (select count(*) from work w where w.lane = l.name and w.lease_until is null and w.run_at <= now()
+		and not exists (select from host_state h where h.host = w.host and h.parked_until > now())) end as due,
+	(select count(*) from work w where w.lane = l.name and w.lease_until is null and w.run_at > now()) as later,
+	(select count(*) from work w where w.lane = l.name and w.lease_until is not null) as running,
+	(select count(*) from work w join host_state h on h.host = w.host where w.lane = l.name and w.lease_until is null and w.run_at <= now() and h.parked_until > now()) as parked
+from lane l order by l.name
+
+-- name: sweep_purge_begin
+-- Purpose: one purge each ten minutes, whoever is first. $1 seconds since the last one. Result: one row where it is this sweeper's turn.
+with turn as (
+	update lane set ran_at = now() where name = 'purge' and paused_at is null and (ran_at is null or ran_at <= now() - make_interval(secs => $1::integer)) returning name
+)
+select partition_ensure(3) as made from turn
+
+-- name: sweep_purge_idempotency
+-- The purge statements: $1 most rows each; run again while they find as many. Result: one row: gone.
+with old as materialized (
+	select i.tenant_id, i.principal_id, i.key_hash from idempotency i where i.created_at < now() - interval '24 hours' order by i.created_at limit $1::integer
+), gone as (
+	delete from idempotency i using old o where i.tenant_id = o.tenant_id and i.principal_id = o.principal_id and i.key_hash = o.key_hash returning 1
+)
+select count(*) as gone from gone
+
+-- name: sweep_purge_rate_window
+with old as materialized (
+	select token_hash, name from rate_window where coalesce(grants[cardinality(grants)], 0) < (extract(epoch from now() - interval '1 day') * 1000000)::bigint
+	limit $1::integer
+), gone as (
+	delete from rate_window r using old o where r.token_hash = o.token_hash and r.name = o.name returning 1
+)
+select count(*) as gone from gone
+
+-- name: sweep_purge_token
+with old as materialized (
+	select hash from token where least(expires_at, revoked_at) < now() - interval '30 days' limit $1::integer
+), gone as (
+	delete from token t using old o where t.hash = o.hash returning 1
+)
+select count(*) as gone from gone
+
+-- name: sweep_purge_delivery
+with old as materialized (
+	select tenant_id, id from delivery where finished_at < now() - interval '7 days' order by finished_at limit $1::integer for update skip locked
+), gone as (
+	delete from delivery d using old o where d.tenant_id = o.tenant_id and d.id = o.id returning 1
+)
+select count(*) as gone from gone
+
+-- name: sweep_purge_sweeper
+with old as materialized (
+	select host, pid, started_at from sweeper where beat_at < now() - interval '7 days' order by beat_at limit $1::integer
+), gone as (
+	delete from sweeper s using old o where s.host = o.host and s.pid = o.pid and s.started_at = o.started_at returning 1
+)
+select count(*) as gone from gone
+
+-- name: sweep_purge_host_state
+with old as materialized (
+	select host from host_state where updated_at < now() - interval '1 day' and (parked_until is null or parked_until < now()) limit $1::integer for update skip locked
+), gone as (
+	delete from host_state h using old o where h.host = o.host returning 1
+)
+select count(*) as gone from gone
+
+-- name: sweep_purge_task_log
+-- Lines of tasks that ended more than 30 days ago.
+with old as materialized (
+	select l.tenant_id, l.task_id, l.id, l.at from task_log l join task t on t.tenant_id = l.tenant_id and t.id = l.task_id
+	where l.at < now() - interval '30 days' and t.finished_at < now() - interval '30 days' and not t.legal_hold limit $1::integer
+), gone as (
+	delete from task_log l using old o where l.tenant_id = o.tenant_id and l.task_id = o.task_id and l.id = o.id and l.at = o.at returning 1
+)
+select count(*) as gone from gone
+
+-- name: sweep_purge_task
+-- Finished tasks past their tenant's keep_days: body, tags and lines go, the row stays as a tombstone and with it the entity and the history.
+-- $2: only tasks behind this seq, so that one purge is one pass. Result: gone, and the last seq seen.
+with old as materialized (
+	select t.tenant_id, t.id, t.seq from tenant n join task t on t.tenant_id = n.id
+	where n.keep_days > 0 and t.finished_at < now() - make_interval(days => n.keep_days) and t.purged_at is null and not t.legal_hold and t.seq > $2::bigint
+	order by t.seq limit $1::integer for update of t skip locked
+), stone as (
+	update task t set purged_at = now(), tags = null, title = null, target_id = null, progress_message = null
+	from old o where t.tenant_id = o.tenant_id and t.id = o.id returning 1
+), body as (
+	delete from task_body b using old o where b.tenant_id = o.tenant_id and b.task_id = o.id
+), tag as (
+	delete from task_tag g using old o where g.tenant_id = o.tenant_id and g.seq = o.seq
+), line as (
+	delete from task_log l using old o where l.tenant_id = o.tenant_id and l.task_id = o.id
+)
+select (select count(*) from stone) as gone, (select max(seq) from old) as last_seq

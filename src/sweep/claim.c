@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT
+ * claim: one round trip for new work: what the clock asks for (promote, expire), then claims, in one transaction, while transfers go on.
+ * Promises that nothing is sent for a claim before its commit is known. A claim whose commit is in doubt is left to its lease. */
+#include <string.h>
+
+#include "sweep_internal.h"
+#include "taskgate/clock.h"
+#include "taskgate/conf.h"
+
+#define ROUND_MS 10000
+#define CHORES_MS 250                  /* the poll that a lost nudge costs */
+#define CHORES_ROWS "500"
+#define TTL_MS 10000                   /* what was never claimed has no index of its own; a year's wait can wait ten seconds more */
+
+static const char *number(struct sweep *s, long long n)
+{
+	return tg_arena_printf(s->arena, "%lld", n);
+}
+
+static void put_hosts(struct sweep *s, const char **names, const char **taken)
+{
+	struct tg_buf name, count;
+
+	tg_buf_init(&name, s->arena);
+	tg_buf_init(&count, s->arena);
+	tg_buf_put(&name, "{", 1);
+	tg_buf_put(&count, "{", 1);
+	for (const struct sweep_host *h = s->hosts; h != NULL; h = h->next) {
+		if (name.len > 1) {
+			tg_buf_put(&name, ",", 1);
+			tg_buf_put(&count, ",", 1);
+		}
+		tg_buf_array_item(&name, h->name, strlen(h->name));
+		/* A host whose failures are on their way to the database may be parked in a moment. */
+		tg_buf_printf(&count, "%d", h->fails > 0 || h->told > 0 ? s->host_transfers : h->waiting + h->running - h->ahead);
+	}
+	tg_buf_put(&name, "}", 1);
+	tg_buf_put(&count, "}", 1);
+	*names = name.data;
+	*taken = count.data;
+}
+
+static void queue_claims(struct sweep *s, int *queued)
+{
+	const char *names, *taken;
+
+	sweep_hosts_pace(s);
+	put_hosts(s, &names, &taken);
+	for (int lane = 0; lane < LANE__MAX; lane++) {
+		int room = sweep_lane_room(s, lane);
+		const char *params[] = { number(s, room), s->name, names, taken, number(s, s->host_transfers), number(s, sweep_lane_timeout(lane)) };
+
+		s->claiming.claim[lane] = -1;
+		if (room == 0)
+			continue;
+		tg_db_queue(s->link[LINK_CLAIM].db, sweep_lanes[lane].claim, params, 6);
+		s->claiming.claim[lane] = (*queued)++;
+	}
+}
+
+static void queue_chores(struct sweep *s, int64_t now, int *queued)
+{
+	bool ttl = now >= s->ttl_at;
+	const char *promote[] = { CHORES_ROWS };
+	const char *expire[] = { CHORES_ROWS, number(s, ttl ? tg_conf_int(TG_CONF_TASKGATE_TTL) : 0), number(s, tg_conf_int(TG_CONF_TASKGATE_RETRY_FIRST)) };
+
+	s->claiming.promote = s->claiming.expire = -1;
+	if (now < s->chores_at)
+		return;
+	if (ttl)
+		s->ttl_at = now + TTL_MS;
+	tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_PROMOTE, promote, 1);
+	s->claiming.promote = (*queued)++;
+	tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_EXPIRE, expire, 3);
+	s->claiming.expire = (*queued)++;
+	s->chores_at = now + CHORES_MS;
+}
+
+void sweep_claim_send(struct sweep *s)
+{
+	struct sweep_link *link = &s->link[LINK_CLAIM];
+	int64_t now = tg_clock_ms();
+	int queued = 0;
+
+	tg_db_start(link->db);
+	s->claiming.quiet = !sweep_jobs_any(s);
+	s->claiming.claimed_ms = now;
+	queue_chores(s, now, &queued);
+	queue_claims(s, &queued);
+	tg_db_send(link->db);
+	tg_arena_reset(s->arena);
+	s->nudged = s->hungry = false;
+	link->sent = true;
+	link->deadline = now + ROUND_MS;
+}
+
+static void accept_claim(struct sweep *s, enum sweep_lane lane, struct tg_rows rows, int row)
+{
+	struct tg_transfer *t = tg_out_take(s->out);
+	struct sweep_job *j = tg_arena_zalloc(t->arena, sizeof *j);
+	const char *outcome;
+
+	j->transfer = t;
+	j->lane = lane;
+	j->id = tg_arena_strdup(t->arena, tg_rows_get(rows, row, "id"));
+	j->fence = tg_arena_strdup(t->arena, tg_rows_get(rows, row, "fence"));
+	j->host = sweep_host_get(s, tg_rows_get(rows, row, "host"));
+	j->host->failing |= tg_rows_bool(rows, row, "failing");
+	j->claimed_ms = s->claiming.claimed_ms;
+	j->timeout_ms = sweep_lane_timeout(lane) * 1000LL;
+	outcome = sweep_lanes[lane].prepare(s, j, rows, row);
+	if (outcome != NULL) {
+		sweep_job_done(s, j, outcome, j->reason);
+		return;
+	}
+	j->host->waiting++;
+	s->queued[lane]++;
+	sweep_list_add(&s->waiting, j);
+}
+
+static int read_claims(struct sweep *s)
+{
+	int all = 0;
+
+	for (int lane = 0; lane < LANE__MAX; lane++) {
+		struct tg_rows rows = tg_db_rows(s->link[LINK_CLAIM].db, s->claiming.claim[lane]);
+		int n = tg_rows_count(rows);
+
+		for (int row = 0; row < n; row++)
+			accept_claim(s, lane, rows, row);
+		all += n;
+	}
+	sweep_hosts_tidy(s);
+	return all;
+}
+
+static long long read_chores(struct sweep *s)
+{
+	struct tg_rows promote = tg_db_rows(s->link[LINK_CLAIM].db, s->claiming.promote), expire = tg_db_rows(s->link[LINK_CLAIM].db, s->claiming.expire);
+	long long done = 0;
+
+	if (tg_rows_count(promote) == 1) {
+		const char *next = tg_rows_get(promote, 0, "next_ms");
+		long long ms = next != NULL ? tg_rows_int(promote, 0, "next_ms") : CHORES_MS;
+
+		if (ms < CHORES_MS && s->chores_at - CHORES_MS + ms < s->chores_at)
+			s->chores_at = tg_clock_ms() + (ms > 1 ? ms : 1);
+		done += tg_rows_int(promote, 0, "promoted");
+	}
+	if (tg_rows_count(expire) == 1)
+		done += tg_rows_int(expire, 0, "late") + tg_rows_int(expire, 0, "given_back");
+	if (done > 0)
+		s->chores_at = tg_clock_ms();
+	return done;
+}
+
+enum tg_rc sweep_claim_end(struct sweep *s, struct tg_error *err)
+{
+	struct sweep_link *link = &s->link[LINK_CLAIM];
+	enum tg_rc rc = tg_db_run(link->db, link->deadline, true, err);
+	long long chores;
+	int claimed;
+
+	link->sent = false;
+	if (rc != TG_OK)
+		return rc;
+	chores = read_chores(s);
+	claimed = read_claims(s);
+	s->hungry |= claimed > 0;
+	s->idle = s->claiming.quiet && s->claiming.promote >= 0 && chores == 0 && claimed == 0;
+	return TG_OK;
+}
