@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""Each named CHECK and UNIQUE refuses a bad row, whoever writes it; a constraint without a row here fails the last test."""
+import psycopg2
+import pytest
+
+TENANT = "(select id from tenant order by number limit 1)"
+TASK = ("insert into task (tenant_id, api, kind, machine, state, event, public_id, type, {0}) values "
+        "(" + TENANT + ", 'disposition', 'generic', 'disposition', 'pending', 'create', 'c-' || gen_random_uuid(), 'job', {1})")
+WORK = ("insert into work (id, tenant_id, task_id, run_at, priority, ready, lane, {0}) values "
+        "(gen_random_uuid(), " + TENANT + ", gen_random_uuid(), now(), 5, {2}, 'pull', {1})")
+DELIVERY = "insert into delivery (tenant_id, task_id, seq, event, url, {0}) values (" + TENANT + ", gen_random_uuid(), 1, 'task.completed', 'http://x/', {1})"
+USER = "insert into principal (tenant_id, handle, role) values (" + TENANT + ", {0}, {1})"
+TYPE = "insert into task_type (tenant_id, name, handler_url) values (" + TENANT + ", {0}, {1})"
+
+BAD = {
+    "tenant_name_length": ["insert into tenant (name) values ('')", "insert into tenant (name) values (repeat('x', 129))"],
+    "tenant_name_taken": ["insert into tenant (name) select name from tenant"],
+    "tenant_keep_days": ["insert into tenant (name, keep_days) values ('k', -1)"],
+    "principal_handle": [USER.format(h, "'user'") for h in ("''", "'a b'", "'-a'", "repeat('a', 129)")],
+    "principal_role": [USER.format("'r'", "'king'")],
+    "principal_handle_taken": [USER.format("'seed'", "'user'")],
+    "token_hash_size": ["insert into token (hash, tenant_id, principal_id, scopes) select '\\x00', tenant_id, id, '{all}' from principal limit 1"],
+    "token_scopes": ["insert into token (hash, tenant_id, principal_id, scopes) select sha256('a'), tenant_id, id, '{}' from principal limit 1"],
+    "token_id_taken": ["insert into token (hash, id, tenant_id, principal_id, scopes) select sha256('b'), id, tenant_id, principal_id, scopes from token"],
+    "webhook_key_size": ["insert into webhook_key (tenant_id, secret) values (" + TENANT + ", '\\x00')",
+                         "insert into webhook_key (tenant_id, secret) values (" + TENANT + ", decode(repeat('00', 65), 'hex'))"],
+    "customer_name_length": ["insert into customer (tenant_id, name) values (" + TENANT + ", '')"],
+    "task_type_name": [TYPE.format(n, "null") for n in ("''", "'9x'", "'a b'", "repeat('a', 65)")],
+    "task_type_handler": [TYPE.format("'a'", u) for u in ("'ftp://x/'", "'x'", "''")],
+    "task_timeout": [TASK.format("timeout_s", v) for v in ("0", "86401")],
+    "task_attempts": [TASK.format("attempts", "-1")],
+    "task_retry_count": [TASK.format("retry_count", v) for v in ("-1", "21")],
+    "task_priority": [TASK.format("priority", v) for v in ("0", "11")],
+    "task_progress": [TASK.format("progress", v) for v in ("-1", "101")],
+    "task_entity": [TASK.format("entity", v) for v in ("''", "'a/b'", "'a b'", "repeat('a', 129)", "'ä'")],
+    "task_public_id": ["insert into task (tenant_id, api, kind, machine, state, event, public_id) values (" + TENANT +
+                       ", 'disposition', 'generic', 'disposition', 'pending', 'create', '')"],
+    "task_id_taken": ["insert into task (tenant_id, api, kind, machine, state, event, public_id) select tenant_id, api, kind, machine, 'pending', 'create', public_id from task"],
+    "task_entity_taken": [TASK.format("entity", "'seed'")],
+    "task_started": ["update task set state = 'processing', event = 'claim'"],
+    "task_tag_length": ["insert into task_tag values (" + TENANT + ", '', 1)", "insert into task_tag values (" + TENANT + ", repeat('x', 101), 1)"],
+    "task_log_level": ["insert into task_log (tenant_id, task_id, id, level, message) values (" + TENANT + ", gen_random_uuid(), 1, 'loud', 'x')"],
+    "delivery_state": [DELIVERY.format("state, finished_at", "'lost', now()")],
+    "delivery_finished": [DELIVERY.format("state", "'dead'"), DELIVERY.format("finished_at", "now()")],
+    "work_lease": [WORK.format("lease_until", "now()", "true"), WORK.format("lease_until, deadline", "now() + interval '2 s', now()", "true")],
+    "work_ready": [WORK.format("lease_until, deadline", "now(), now()", "false")],
+    "cluster_mark_single": ["insert into cluster_mark (single, system_identifier, timeline) values (false, 'x', 1)"],
+}
+# The trigger speaks before these can: they guard against whoever disables it.
+BEHIND_THE_TRIGGER = {
+    "task_state": ["insert into task (tenant_id, api, kind, machine, state, event, public_id) values (" + TENANT + ", 'disposition', 'generic', 'disposition', 'lost', 'create', 'x')"],
+    "task_finished": [TASK.format("finished_at", "now()")],
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def seeds(db):
+    db.run(USER.format("'seed'", "'user'"))
+    db.run("insert into token (hash, tenant_id, principal_id, scopes) select sha256('seed'), tenant_id, id, '{all}' from principal")
+    db.run(TASK.format("entity", "'seed'"))
+
+
+def refused(db, statement, constraint, without_triggers=False):
+    c = db.connect(autocommit=False)
+    try:
+        with c.cursor() as cursor:
+            if without_triggers:
+                cursor.execute("set session_replication_role = replica")
+            with pytest.raises(psycopg2.IntegrityError) as caught:
+                cursor.execute(statement)
+        assert caught.value.diag.constraint_name == constraint, statement
+    finally:
+        c.rollback()
+        c.close()
+
+
+@pytest.mark.parametrize("constraint", BAD)
+def test_constraint_refuses(db, constraint):
+    for statement in BAD[constraint]:
+        refused(db, statement, constraint)
+
+
+@pytest.mark.parametrize("constraint", BEHIND_THE_TRIGGER)
+def test_constraint_refuses_even_without_the_trigger(db, constraint):
+    for statement in BEHIND_THE_TRIGGER[constraint]:
+        refused(db, statement, constraint, without_triggers=True)
+
+
+def test_every_named_constraint_is_tried(db):
+    """Keys and foreign keys have names made by PostgreSQL; what we named is ours to prove."""
+    named = db.run("""select c.conname from pg_constraint c left join pg_class r on r.oid = c.conrelid
+        where c.connamespace = 'public'::regnamespace and c.contype in ('c', 'u') and r.relispartition is not true""")
+    assert {n for n, in named} == set(BAD) | set(BEHIND_THE_TRIGGER)
