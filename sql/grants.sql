@@ -2,6 +2,8 @@
 revoke all on all tables in schema public from taskgate_api, taskgate_sweep, taskgate_ctl;
 revoke all on all functions in schema public from public;
 revoke all on all routines in schema public from taskgate_api, taskgate_sweep, taskgate_ctl;
+-- A temporary object would be found before ours, also by the functions that run as the owner.
+do $$ begin execute format('revoke temporary on database %I from public', current_database()); end $$;
 grant usage on schema public to taskgate_api, taskgate_sweep, taskgate_ctl;
 grant usage on all sequences in schema public to taskgate_api, taskgate_sweep, taskgate_ctl;
 
@@ -12,7 +14,8 @@ grant select, insert, update on type_poll to taskgate_api;
 grant select, insert on task_log to taskgate_api;
 grant select, insert, update, delete on work to taskgate_api;
 grant execute on function uuid7(), random_suffix(), tg_tenant(), tg_principal(), tg_may(text), refuse(text, text, text), url_host(text),
-	rate(bytea, text, integer, integer), enter(bytea, text, text, text), audit_refusal(bytea, text, text, text, text, integer),
+	rate(bytea, text, integer, integer, text), enter(bytea, text, text, text, text), task_state_now(uuid), task_logs(uuid, timestamptz), task_history(uuid, timestamptz),
+	audit_refusal(bytea, text, text, text, text, integer),
 	idempotency_begin(text, text, text, bytea), retry_delay(integer, integer), type_admit(text, boolean, json), task_named(text, text),
 	backlog_by_lane() to taskgate_api;
 
@@ -30,4 +33,5 @@ grant insert on audit to taskgate_ctl;
 grant update on delivery to taskgate_ctl;
 grant delete on task_type, persona to taskgate_ctl;
 grant execute on function uuid7(), random_suffix(), tg_tenant(), tg_principal(), url_host(text), refuse(text, text, text), event_hash(bytea, uuid, integer, timestamptz, text[]),
-	retry_delay(integer, integer), type_admit(text, boolean, json), task_named(text, text), backlog_by_lane() to taskgate_ctl;
+	retry_delay(integer, integer), type_admit(text, boolean, json), task_named(text, text), task_state_now(uuid), task_logs(uuid, timestamptz),
+	task_history(uuid, timestamptz), backlog_by_lane() to taskgate_ctl;

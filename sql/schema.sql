@@ -39,7 +39,7 @@ CREATE DOMAIN public.task_attempts AS integer
 --
 
 CREATE DOMAIN public.task_entity AS text
-	CONSTRAINT task_entity CHECK ((VALUE ~ '^[A-Za-z0-9._:-]{1,128}$'::text));
+	CONSTRAINT task_entity CHECK ((((length(VALUE) >= 1) AND (length(VALUE) <= 128)) AND (VALUE !~ '[^A-Za-z0-9._:-]'::text)));
 
 --
 -- Name: task_priority; Type: DOMAIN; Schema: public; Owner: -
@@ -97,12 +97,18 @@ CREATE DOMAIN public.task_timeout AS integer
 CREATE FUNCTION public.audit_refusal(p_hash bytea, p_action text, p_what text, p_remote text, p_request text, p_most integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     AS $$
-declare who record;
+declare who record; since timestamptz := now() - interval '1 minute'; recent integer;
 begin
 	select t.tenant_id, t.principal_id into who from public.token t where t.hash = p_hash;
-	if (select count(*) from (select from public.audit a where a.at > now() - interval '1 minute' and a.action = p_action
-			and a.principal_id is not distinct from who.principal_id and (who.principal_id is not null or a.remote = p_remote)
-			limit p_most) recent) < p_most then
+	-- Two statements, since `is not distinct from` uses no index (90 ms with a million rows).
+	if who.principal_id is null then
+		select count(*) into recent from (select from public.audit a where a.principal_id is null and a.at > since and a.action = p_action
+			and a.remote = p_remote limit p_most) r;
+	else
+		select count(*) into recent from (select from public.audit a where a.principal_id = who.principal_id and a.at > since and a.action = p_action
+			limit p_most) r;
+	end if;
+	if recent < p_most then
 		insert into public.audit (tenant_id, principal_id, action, what, remote, request_id)
 			values (who.tenant_id, who.principal_id, p_action, p_what, p_remote, p_request);
 	end if;
@@ -116,24 +122,26 @@ CREATE FUNCTION public.backlog_by_lane() RETURNS TABLE(lane text, waiting bigint
     LANGUAGE sql STABLE SECURITY DEFINER
     AS $$
 	select w.lane, count(*) filter (where w.lease_until is null and w.run_at <= now()), count(*) filter (where w.lease_until is null and w.run_at > now()),
-		count(*) filter (where w.lease_until is not null), greatest(extract(epoch from now() - min(w.run_at) filter (where w.lease_until is null))::integer, 0)
+		count(*) filter (where w.lease_until is not null), greatest(extract(epoch from now() - min(w.run_at) filter (where w.lease_until is null and w.run_at <= now()))::integer, 0)
 	from public.work w group by w.lane
 $$;
 
 --
--- Name: enter(bytea, text, text, text); Type: FUNCTION; Schema: public; Owner: -
+-- Name: enter(bytea, text, text, text, text); Type: FUNCTION; Schema: public; Owner: -
 --
 
-CREATE FUNCTION public.enter(p_hash bytea, p_scope text, p_request text, p_remote text) RETURNS void
+CREATE FUNCTION public.enter(p_hash bytea, p_scope text, p_request text, p_remote text, p_ticket text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     AS $$
-declare who record; wait text;
+declare who record; verdict text;
 begin
-	wait := current_setting('tg.rate', true);
-	if wait <> '' then
-		perform set_config('tg.rate', '', false);
-		raise exception using errcode = 'TG429', constraint = 'rate_limit', message = 'too many requests',
-			detail = wait;
+	if p_ticket is not null then
+		verdict := current_setting('tg.rate', true);
+		if verdict is null or not starts_with(verdict, p_ticket || ' ') then
+			raise exception using errcode = 'TG500', constraint = 'rate_unknown', message = 'the rate limit could not be asked';
+		elsif verdict <> p_ticket || ' ok' then
+			raise exception using errcode = 'TG429', constraint = 'rate_limit', message = 'too many requests', detail = split_part(verdict, ' ', 2);
+		end if;
 	end if;
 	if p_hash is null then
 		select p.tenant_id, p.id as principal_id, null::timestamptz as expires_at, null::timestamptz as revoked_at, array[p_scope] as scopes into who
@@ -213,18 +221,25 @@ end $$;
 
 CREATE FUNCTION public.partition_ensure(p_ahead integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
+    SET lock_timeout TO '200ms'
     AS $$
 declare t text; n text; m date; made integer := 0;
 begin
-	perform pg_advisory_xact_lock(hashtext('taskgate.partition_ensure'));
+	if not pg_try_advisory_xact_lock(hashtext('taskgate.partition_ensure')) then
+		return 0;
+	end if;
 	foreach t in array array['task_event', 'task_log'] loop
 		for i in 0..p_ahead loop
 			m := (date_trunc('month', now() at time zone 'UTC') + make_interval(months => i))::date;
 			n := format('%s_%s', t, to_char(m, 'YYYYMM'));
 			if to_regclass('public.' || n) is null then
-				execute format('create table public.%I partition of public.%I for values from (%L) to (%L)', n, t,
-					m::text || ' 00:00:00+00', (m + interval '1 month')::date::text || ' 00:00:00+00');
-				made := made + 1;
+				begin
+					execute format('create table public.%I partition of public.%I for values from (%L) to (%L)', n, t,
+						m::text || ' 00:00:00+00', (m + interval '1 month')::date::text || ' 00:00:00+00');
+					made := made + 1;
+				exception when lock_not_available or check_violation then
+					null;
+				end;
 			end if;
 		end loop;
 	end loop;
@@ -242,27 +257,33 @@ CREATE FUNCTION public.random_suffix() RETURNS text
 $$;
 
 --
--- Name: rate(bytea, text, integer, integer); Type: FUNCTION; Schema: public; Owner: -
+-- Name: rate(bytea, text, integer, integer, text); Type: FUNCTION; Schema: public; Owner: -
 --
 
-CREATE FUNCTION public.rate(p_hash bytea, p_name text, p_limit integer, p_seconds integer, OUT remaining integer, OUT reset_seconds integer, OUT refused boolean) RETURNS record
+CREATE FUNCTION public.rate(p_hash bytea, p_name text, p_limit integer, p_seconds integer, p_ticket text, OUT remaining integer, OUT reset_seconds integer, OUT refused boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     AS $$
 declare kept bigint[]; moment bigint; horizon bigint;
 begin
-	insert into public.rate_window values (p_hash, p_name, '{}') on conflict do nothing;
-	select grants into kept from public.rate_window where token_hash = p_hash and name = p_name for update;
-	moment := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
-	horizon := moment - p_seconds * 1000000::bigint;
-	kept := array(select g from unnest(kept) g where g > horizon order by g);
-	refused := cardinality(kept) >= p_limit;
-	if not refused then
-		kept := kept || moment;
+	remaining := p_limit;
+	reset_seconds := p_seconds;
+	refused := false;
+	if exists (select from public.token t where t.hash = p_hash) then
+		insert into public.rate_window values (p_hash, p_name, '{}') on conflict do nothing;
+		select grants into kept from public.rate_window where token_hash = p_hash and name = p_name for update;
+		moment := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
+		horizon := moment - p_seconds * 1000000::bigint;
+		-- A grant from the future was given before the clock was set back.
+		kept := array(select g from unnest(kept) g where g > horizon and g <= moment order by g);
+		refused := cardinality(kept) >= p_limit;
+		if not refused then
+			kept := kept || moment;
+		end if;
+		update public.rate_window set grants = kept where token_hash = p_hash and name = p_name;
+		remaining := greatest(p_limit - cardinality(kept), 0);
+		reset_seconds := greatest(ceil((kept[1] - horizon) / 1000000.0), 1);
 	end if;
-	update public.rate_window set grants = kept where token_hash = p_hash and name = p_name;
-	remaining := greatest(p_limit - cardinality(kept), 0);
-	reset_seconds := ceil((kept[1] - horizon) / 1000000.0);
-	perform set_config('tg.rate', case when refused then reset_seconds::text else '' end, false);
+	perform set_config('tg.rate', p_ticket || case when refused then ' ' || reset_seconds else ' ok' end, false);
 end $$;
 
 --
@@ -285,6 +306,40 @@ CREATE FUNCTION public.retry_delay(p_attempt integer, p_first_ms integer) RETURN
     AS $$
 	select make_interval(secs => least(p_first_ms * 2 ^ (least(greatest(p_attempt, 1), 20) - 1), 900000) * (0.8 + 0.4 * random()) / 1000.0)
 $$;
+
+--
+-- Name: task_history(uuid, timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.task_history(p_id uuid, p_since timestamp with time zone) RETURNS json
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+	return (select json_agg(json_build_object('status', e.to_state, 'timestamp', to_char(e.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+			'message', coalesce(e.reason, g.why)) order by e.seq)
+		from task_event e join state_edge g on g.machine = e.machine and g.from_state = e.from_state and g.event = e.event and g.to_state = e.to_state
+		where e.tenant_id = tg_tenant() and e.task_id = p_id and e.at >= p_since);
+end $$;
+
+--
+-- Name: task_logs(uuid, timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.task_logs(p_id uuid, p_since timestamp with time zone) RETURNS json
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+	return (select coalesce(json_agg(json_build_object('timestamp', to_char(l.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'level', l.level,
+			'message', l.message) order by l.at, l.n), '[]'::json)
+		from (select l.at, l.n, l.level, l.message, sum(octet_length(l.message)) over (order by l.at desc, l.n desc) as bytes from (
+			select e.at, e.seq::bigint as n, case e.event when 'fail' then 'error' when 'expire' then 'error' when 'retry' then 'warning' else 'info' end as level,
+				coalesce(e.reason, g.why) as message
+			from task_event e join state_edge g on g.machine = e.machine and g.from_state = e.from_state and g.event = e.event and g.to_state = e.to_state
+			where e.tenant_id = tg_tenant() and e.task_id = p_id and e.at >= p_since and e.event <> 'create'
+			union all
+			select l.at, l.id, l.level, l.message from task_log l where l.tenant_id = tg_tenant() and l.task_id = p_id and l.at >= p_since) l) l
+		where l.bytes <= 262144);
+end $$;
 
 --
 -- Name: task_move(); Type: FUNCTION; Schema: public; Owner: -
@@ -344,6 +399,17 @@ begin
 			and t.deleted_at is null and t.purged_at is null order by t.seq desc limit 1),
 		(select t.id from task t where t.tenant_id = tg_tenant() and t.public_id = p_name and (p_machine is null or t.machine = p_machine)
 			and t.deleted_at is null and t.purged_at is null));
+end $$;
+
+--
+-- Name: task_state_now(uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.task_state_now(p_id uuid) RETURNS text
+    LANGUAGE plpgsql
+    AS $$
+begin
+	return (select t.state from task t where t.tenant_id = tg_tenant() and t.id = p_id);
 end $$;
 
 --
@@ -408,11 +474,15 @@ end $$;
 CREATE FUNCTION public.type_moved() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     AS $$
-declare url text := case when tg_op <> 'DELETE' then new.handler_url end;
+declare
+	url text := case when tg_op <> 'DELETE' then new.handler_url end;
+	waiting uuid[];
 begin
-	update public.work w set lane = case when url is null then 'pull' else 'handler' end, host = public.url_host(url)
+	waiting := array(select w.id from public.work w
 		where w.tenant_id = coalesce(new.tenant_id, old.tenant_id) and w.type = coalesce(new.name, old.name) and w.lane in ('handler', 'pull')
-			and (w.lane, w.host) is distinct from (case when url is null then 'pull' else 'handler' end, public.url_host(url));
+			and w.lease_until is null and (w.lane, w.host) is distinct from (case when url is null then 'pull' else 'handler' end, public.url_host(url))
+		order by w.id for update);
+	update public.work w set lane = case when url is null then 'pull' else 'handler' end, host = public.url_host(url) where w.id = any (waiting);
 	return null;
 end $$;
 
@@ -422,9 +492,12 @@ end $$;
 
 CREATE FUNCTION public.url_host(url text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$
-	select case when url is not null then coalesce(lower(substring(url from '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#]+)')), '') end
-$$;
+    AS $_$
+	select case when url is not null then
+		regexp_replace(regexp_replace(regexp_replace(regexp_replace(lower(coalesce(substring(url from '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]+'), '')),
+			'//.*@', '//'), '^http://([^]:[]+|\[[^]]*\])$', 'http://\1:80'), '^https://([^]:[]+|\[[^]]*\])$', 'https://\1:443'), '^.*//', '')
+	end
+$_$;
 
 --
 -- Name: uuid7(); Type: FUNCTION; Schema: public; Owner: -
@@ -907,6 +980,7 @@ CREATE TABLE public.work (
     pace_key text,
     claimed_by text,
     last_error text,
+    unsent_since timestamp with time zone,
     CONSTRAINT work_lease CHECK ((((lease_until IS NULL) = (deadline IS NULL)) AND ((lease_until IS NULL) OR (lease_until <= deadline)))),
     CONSTRAINT work_ready CHECK (((lease_until IS NULL) OR ready))
 )
@@ -1640,11 +1714,11 @@ GRANT ALL ON FUNCTION public.backlog_by_lane() TO taskgate_api;
 GRANT ALL ON FUNCTION public.backlog_by_lane() TO taskgate_ctl;
 
 --
--- Name: FUNCTION enter(p_hash bytea, p_scope text, p_request text, p_remote text); Type: ACL; Schema: public; Owner: -
+-- Name: FUNCTION enter(p_hash bytea, p_scope text, p_request text, p_remote text, p_ticket text); Type: ACL; Schema: public; Owner: -
 --
 
-REVOKE ALL ON FUNCTION public.enter(p_hash bytea, p_scope text, p_request text, p_remote text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.enter(p_hash bytea, p_scope text, p_request text, p_remote text) TO taskgate_api;
+REVOKE ALL ON FUNCTION public.enter(p_hash bytea, p_scope text, p_request text, p_remote text, p_ticket text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.enter(p_hash bytea, p_scope text, p_request text, p_remote text, p_ticket text) TO taskgate_api;
 
 --
 -- Name: FUNCTION event_hash(p_prev bytea, p_task uuid, p_seq integer, p_at timestamp with time zone, VARIADIC p_parts text[]); Type: ACL; Schema: public; Owner: -
@@ -1676,11 +1750,11 @@ GRANT ALL ON FUNCTION public.random_suffix() TO taskgate_api;
 GRANT ALL ON FUNCTION public.random_suffix() TO taskgate_ctl;
 
 --
--- Name: FUNCTION rate(p_hash bytea, p_name text, p_limit integer, p_seconds integer, OUT remaining integer, OUT reset_seconds integer, OUT refused boolean); Type: ACL; Schema: public; Owner: -
+-- Name: FUNCTION rate(p_hash bytea, p_name text, p_limit integer, p_seconds integer, p_ticket text, OUT remaining integer, OUT reset_seconds integer, OUT refused boolean); Type: ACL; Schema: public; Owner: -
 --
 
-REVOKE ALL ON FUNCTION public.rate(p_hash bytea, p_name text, p_limit integer, p_seconds integer, OUT remaining integer, OUT reset_seconds integer, OUT refused boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.rate(p_hash bytea, p_name text, p_limit integer, p_seconds integer, OUT remaining integer, OUT reset_seconds integer, OUT refused boolean) TO taskgate_api;
+REVOKE ALL ON FUNCTION public.rate(p_hash bytea, p_name text, p_limit integer, p_seconds integer, p_ticket text, OUT remaining integer, OUT reset_seconds integer, OUT refused boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.rate(p_hash bytea, p_name text, p_limit integer, p_seconds integer, p_ticket text, OUT remaining integer, OUT reset_seconds integer, OUT refused boolean) TO taskgate_api;
 
 --
 -- Name: FUNCTION refuse(kind text, reason text, message text); Type: ACL; Schema: public; Owner: -
@@ -1701,6 +1775,22 @@ GRANT ALL ON FUNCTION public.retry_delay(p_attempt integer, p_first_ms integer) 
 GRANT ALL ON FUNCTION public.retry_delay(p_attempt integer, p_first_ms integer) TO taskgate_ctl;
 
 --
+-- Name: FUNCTION task_history(p_id uuid, p_since timestamp with time zone); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.task_history(p_id uuid, p_since timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.task_history(p_id uuid, p_since timestamp with time zone) TO taskgate_api;
+GRANT ALL ON FUNCTION public.task_history(p_id uuid, p_since timestamp with time zone) TO taskgate_ctl;
+
+--
+-- Name: FUNCTION task_logs(p_id uuid, p_since timestamp with time zone); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.task_logs(p_id uuid, p_since timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.task_logs(p_id uuid, p_since timestamp with time zone) TO taskgate_api;
+GRANT ALL ON FUNCTION public.task_logs(p_id uuid, p_since timestamp with time zone) TO taskgate_ctl;
+
+--
 -- Name: FUNCTION task_move(); Type: ACL; Schema: public; Owner: -
 --
 
@@ -1713,6 +1803,14 @@ REVOKE ALL ON FUNCTION public.task_move() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.task_named(p_name text, p_machine text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.task_named(p_name text, p_machine text) TO taskgate_api;
 GRANT ALL ON FUNCTION public.task_named(p_name text, p_machine text) TO taskgate_ctl;
+
+--
+-- Name: FUNCTION task_state_now(p_id uuid); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.task_state_now(p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.task_state_now(p_id uuid) TO taskgate_api;
+GRANT ALL ON FUNCTION public.task_state_now(p_id uuid) TO taskgate_ctl;
 
 --
 -- Name: FUNCTION tg_may(scope text); Type: ACL; Schema: public; Owner: -

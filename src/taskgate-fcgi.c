@@ -49,6 +49,7 @@ static enum tg_rc worker_init(struct tg_scoreboard *board, struct tg_slot *mine,
 	slot = mine;
 	server = (struct tg_server){ .board = board, .mount = "", .entered = entered, .ended = ended,
 		.db = tg_db_new(tg_conf_text(TG_CONF_TASKGATE_DATABASE), "taskgate-fcgi"), .arena = tg_arena_new(16 * 1024) };
+	tg_db_statement_timeout(server.db, (tg_conf_int(TG_CONF_TASKGATE_REQUEST_TIMEOUT) + 1) * 1000);
 	/* A database that is away now will be back: the worker serves, and says 503 until then. */
 	if (tg_db_open(server.db, tg_clock_ms() + 2000, &ignored) != TG_OK)
 		tg_log_error(TG_LOG_WARNING, "database.away", &ignored);

@@ -19,6 +19,8 @@ struct tg_rows { const void *result; };
 /* Both borrowed for the life of the connection. Opens nothing yet. Given; never NULL. */
 struct tg_db *tg_db_new(const char *conninfo, const char *application);
 void tg_db_free(struct tg_db *);
+/* How long the server lets a statement run (30 s unless said), in force from the next connection on. */
+void tg_db_statement_timeout(struct tg_db *, int64_t ms);
 /* Makes sure of a live connection until deadline (tg_clock_ms). TG_E_UNAVAILABLE; within the backoff pause it fails at once. */
 enum tg_rc tg_db_open(struct tg_db *, int64_t deadline, struct tg_error *) TG_MUSTCHECK;
 void tg_db_close(struct tg_db *);
@@ -36,9 +38,11 @@ void tg_db_queue_sync(struct tg_db *);
  * constraint's name as reason. TG_E_RETRY where the transaction may simply be run again (40001, 40P01, 26000, 0A000). */
 enum tg_rc tg_db_run(struct tg_db *, int64_t deadline, bool writes, struct tg_error *) TG_MUSTCHECK;
 /* For a program with other work to do: sends what is queued (with its last sync) as far as the socket takes it, without waiting. tg_db_run() then
- * ends the round trip as ever; it hardly waits once the socket is readable, since the server answers at a sync. */
+ * ends the round trip as ever; it hardly waits once tg_db_answers() is true, since the server answers at a sync. In between the program waits for
+ * events on the socket: for room in it too, while a part has not left. */
 void tg_db_send(struct tg_db *);
-int tg_db_socket(const struct tg_db *);                            /* -1 where there is none */
+bool tg_db_answers(struct tg_db *);                                /* sends what has not left yet; true where the connection is lost as well */
+int tg_db_socket(const struct tg_db *, short *events);             /* -1 where there is none to wait for */
 /* Rows of the i-th statement queued since tg_db_start; an empty result where it failed or was aborted. */
 struct tg_rows tg_db_rows(struct tg_db *, int i);
 /* start, queue, run, rows in one. */

@@ -29,6 +29,7 @@ struct tg_request {
 	const char *uri;                          /* raw, as sent */
 	const char *segment[TG_MAX_SEGMENTS];     /* path, percent-decoded once per segment, one trailing slash dropped */
 	size_t segments;
+	bool has_path;                            /* the path was taken over, whatever else was wrong: a route can be looked for */
 	const char *query;                        /* raw, after '?', "" where none */
 	const char *request_id;                   /* X-Request-Id of the caller where well formed, else nginx's, else our own */
 	const char *nginx_id, *remote;            /* "" where not said */

@@ -83,7 +83,7 @@ void tg_out_put(struct tg_out *, struct tg_transfer *);
 void tg_out_start(struct tg_out *, struct tg_transfer *);
 int tg_out_free_count(const struct tg_out *);                /* that can still be taken */
 int tg_out_running(const struct tg_out *);
-/* Lets all transfers go on and waits until something happens to one of them or to extra, at most timeout_ms. */
+/* Lets all transfers go on and waits until something happens to one of them or to extra (POLLIN, POLLOUT), at most timeout_ms. */
 void tg_out_wait(struct tg_out *, struct pollfd *extra, unsigned n, int timeout_ms);
 void tg_out_perform(struct tg_out *);
 struct tg_transfer *tg_out_ended(struct tg_out *);           /* one that has ended, NULL where none has */

@@ -25,8 +25,9 @@ struct tg_tx {
 	bool several;              /* begin was queued: more than one round trip is allowed */
 	bool nudge;                /* set by core: work became due for the sweeper */
 	int queued, rate_at, runs;
-	bool refused_rate;
-	int remaining, reset_seconds;   /* of the limit, once run */
+	char ticket[24];           /* under which rate() leaves its verdict for this request's enter() */
+	bool granted;              /* the limit was asked and has room */
+	int remaining, reset_seconds;   /* of the limit, once asked */
 };
 
 /* Queues what comes before the handler's own statement: rate and its sync where limit asks for it, begin where a key or several asks for it, enter, the key.

@@ -94,6 +94,6 @@ call guard_by_tenant('type_poll');
 create function backlog_by_lane() returns table (lane text, waiting bigint, scheduled bigint, leased bigint, oldest integer)
 language sql stable security definer as $$
 	select w.lane, count(*) filter (where w.lease_until is null and w.run_at <= now()), count(*) filter (where w.lease_until is null and w.run_at > now()),
-		count(*) filter (where w.lease_until is not null), greatest(extract(epoch from now() - min(w.run_at) filter (where w.lease_until is null))::integer, 0)
+		count(*) filter (where w.lease_until is not null), greatest(extract(epoch from now() - min(w.run_at) filter (where w.lease_until is null and w.run_at <= now()))::integer, 0)
 	from public.work w group by w.lane
 $$;

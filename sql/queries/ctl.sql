@@ -149,7 +149,8 @@ order by d.created_at desc, d.id desc limit $2::integer
 
 -- name: delivery_resend
 -- Purpose: puts dead letters back into the outbox with all their attempts. $1 id, or null for all of the tenant's dead ones. Result: a row a
--- delivery found, with what it was; resent says whether it was dead. Locks: the delivery.
+-- delivery found, with what it was; resent says whether it was dead. Its fences begin where no former one can be, so that an answer to an
+-- earlier sending settles nothing. Locks: the delivery.
 with found as materialized (
 	select id, task_id, state, url from delivery
 	where tenant_id = tg_tenant() and case when $1::uuid is null then state = 'dead' else id = $1::uuid end
@@ -159,8 +160,8 @@ with found as materialized (
 	where d.tenant_id = tg_tenant() and d.id = f.id and f.state = 'dead'
 	returning d.id, d.task_id, d.url
 ), queued as (
-	insert into work (id, tenant_id, task_id, run_at, priority, ready, lane, host)
-	select r.id, tg_tenant(), r.task_id, now(), t.priority, true, 'webhook', url_host(r.url)
+	insert into work (id, tenant_id, task_id, run_at, fence, priority, ready, lane, host)
+	select r.id, tg_tenant(), r.task_id, now(), extract(epoch from now())::bigint, t.priority, true, 'webhook', url_host(r.url)
 	from revived r join task t on t.tenant_id = tg_tenant() and t.id = r.task_id
 	on conflict (id) do update set run_at = excluded.run_at, ready = true, attempt = 0
 )

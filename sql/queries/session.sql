@@ -10,14 +10,14 @@ commit
 rollback
 
 -- name: enter
--- Purpose: authority. $1 SHA-256 of the token as \x hex, or null for the anonymous principal; $2 scope; $3 request id; $4 remote address.
--- Result: one row without meaning, or TG401, TG403, TG429. Locks: none.
-select enter($1::bytea, $2, $3, $4)
+-- Purpose: authority. $1 SHA-256 of the token as \x hex, or null for the anonymous principal; $2 scope; $3 request id; $4 remote address; $5 the ticket
+-- under which rate() was asked in this flush, or null. Result: one row without meaning, or TG401, TG403, TG429, TG500. Locks: none.
+select enter($1::bytea, $2, $3, $4, $5)
 
 -- name: rate
--- Purpose: spends one grant of a limited route, in its own transaction. $1 token hash, $2 name of the limit, $3 grants, $4 seconds.
+-- Purpose: spends one grant of a limited route, in its own transaction. $1 token hash, $2 name of the limit, $3 grants, $4 seconds, $5 ticket.
 -- Result: remaining, reset_seconds, refused. Locks: the window's row, without an fsync.
-select remaining, reset_seconds, refused from rate($1::bytea, $2, $3::integer, $4::integer)
+select remaining, reset_seconds, refused from rate($1::bytea, $2, $3::integer, $4::integer, $5)
 
 -- name: idempotency_begin
 -- $1 method, $2 path, $3 key, $4 SHA-256 of the body as \x hex. Raises TG409, TG422, TGRPL. Locks: an advisory lock until the transaction's end.
@@ -41,7 +41,9 @@ where tenant_id = tg_tenant() and principal_id = tg_principal()
 select audit_refusal($1::bytea, $2, $3, $4, $5, $6::integer)
 
 -- name: session_setup
--- Once a connection. $1 statement_timeout in milliseconds: a statement outlives its abandoned request by no more than that. Every statement
--- is prepared and its best plan does not depend on the values, so the generic one is taken from the first execution on.
+-- Once a connection. $1 statement_timeout in milliseconds: a statement outlives its abandoned request by no more than that, and one whose client has
+-- gone is ended within a second. Every statement is prepared and its best plan does not depend on the values, so the generic one is taken from
+-- the first execution on.
 select set_config('DateStyle', 'ISO, YMD', false), set_config('TimeZone', 'UTC', false), set_config('jit', 'off', false),
-	set_config('plan_cache_mode', 'force_generic_plan', false), set_config('statement_timeout', $1, false)
+	set_config('plan_cache_mode', 'force_generic_plan', false), set_config('statement_timeout', $1, false),
+	set_config('client_connection_check_interval', '1000', false)

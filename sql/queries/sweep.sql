@@ -56,31 +56,31 @@ select (select count(*) from promoted) as promoted, ceil(extract(epoch from leas
 	(select min(run_at) from work where not ready and run_at > now()), (select min(lease_until) from work where lease_until is not null)) - now()) * 1000) as next_ms
 
 -- name: sweep_expire
--- Purpose: leases that ran out, attempts that outlived their timeout, tasks that nobody ever claimed. $1 most rows of each kind,
--- $2 time-to-live in seconds (0: none), $3 first pause in milliseconds. A task that is no longer processing leaves no work behind.
+-- Purpose: leases that ran out, attempts that outlived their timeout, tasks that nobody ever claimed or whose claims were all given back unsent.
+-- $1 most rows of each kind, $2 time-to-live in seconds (0: none), $3 first pause in milliseconds. A task that is no longer processing leaves no work behind.
 -- Result: one row, counts. Locks: work rows by skip locked, then tasks.
 with late as materialized (
-	select w.id, w.tenant_id, w.task_id, w.deadline <= now() as timed_out, false as never from work w
+	select w.id, w.tenant_id, w.task_id, w.deadline <= now() as timed_out, false as never, null as why from work w
 	where w.lease_until < now() and w.lane in ('handler', 'pull') and not exists (select from lane where name = 'expire' and paused_at is not null)
 	order by w.lease_until limit $1::integer for update skip locked
 ), stale as materialized (
-	select w.id, w.tenant_id, w.task_id, false as timed_out, true as never from work w
-	where $2::bigint > 0 and w.ready and w.run_at < now() - make_interval(secs => $2::bigint) and w.lease_until is null and w.attempt = 0
-		and w.lane in ('handler', 'pull') and not exists (select from lane where name = 'expire' and paused_at is not null)
-	order by w.run_at limit $1::integer for update skip locked
+	select w.id, w.tenant_id, w.task_id, false as timed_out, true as never, w.last_error as why from work w
+	where $2::bigint > 0 and coalesce(w.unsent_since, w.run_at) < now() - make_interval(secs => $2::bigint) and w.lease_until is null
+		and (w.attempt = 0 or w.unsent_since is not null) and w.lane in ('handler', 'pull') and not exists (select from lane where name = 'expire' and paused_at is not null)
+	order by coalesce(w.unsent_since, w.run_at) limit $1::integer for update skip locked
 ), gone_by as materialized (
-	select id, tenant_id, task_id, timed_out, never from late union all select id, tenant_id, task_id, timed_out, never from stale
+	select id, tenant_id, task_id, timed_out, never, why from late union all select id, tenant_id, task_id, timed_out, never, why from stale
 ), moved as (
 	update task t set state = case when g.never then 'expired' when t.attempts <= t.retry_count then 'pending' when g.timed_out then 'expired' else 'failed' end,
 		event = case when g.never then 'expire' when t.attempts <= t.retry_count then 'retry' when g.timed_out then 'expire' else 'fail' end,
-		reason = case when g.never then format('never started within %s s', $2::bigint) when not g.timed_out then 'the lease ran out'
+		reason = case when g.never then format('%s within %s s%s', case when t.attempts = 0 then 'never started' else 'not started again' end, $2::bigint, ': ' || g.why) when not g.timed_out then 'the lease ran out'
 			when t.attempts <= t.retry_count then format('attempt timed out after %s s', t.timeout_s) else format('timed out after %s s', t.timeout_s) end
 	from gone_by g
 	where t.tenant_id = g.tenant_id and t.tenant_id = any (array(select tenant_id from gone_by)) and t.id = any (array(select task_id from gone_by)) and t.id = g.task_id
 		and t.state = any (case when g.never then array['pending', 'queued'] else array['processing'] end)
 	returning t.id, t.state, t.attempts, t.reason, t.callback_url is not null and t.finished_at is not null as tells
 ), again as (
-	update work w set ready = false, lease_until = null, deadline = null, claimed_by = null, last_error = m.reason, run_at = now() + retry_delay(m.attempts, $3::integer)
+	update work w set ready = false, lease_until = null, deadline = null, claimed_by = null, last_error = m.reason, unsent_since = null, run_at = now() + retry_delay(m.attempts, $3::integer)
 	from moved m where w.id = m.id and w.id = any (array(select id from moved)) and m.state = 'pending'
 ), gone as (
 	delete from work w where w.id = any (array(select id from gone_by except all select id from moved where state = 'pending'))
@@ -95,12 +95,26 @@ select (select count(*) from gone_by) as late, (select count(*) from moved where
 	(select count(*) from moved where state <> 'pending') as ended, (select count(*) from unsent) as given_back,
 	(select count(*) from moved where tells) as told
 
+-- name: sweep_regain
+-- Purpose: waiting work of the pull lane whose type has a handler: it was leased, or being created, while the type got it. $1 most rows. The other way
+-- round sweep_handler_settle sees to it. Result: one row: regained. Locks: skips work that others hold.
+with found as materialized (
+	select w.id, url_host(y.handler_url) as host
+	from task_type y cross join lateral (
+		select w.id from work w where w.tenant_id = y.tenant_id and w.type = y.name and w.lane = 'pull' and w.ready and w.lease_until is null
+		order by w.priority desc, w.run_at, w.id limit $1::integer for update skip locked) w
+	where y.handler_url is not null limit $1::integer
+), regained as (
+	update work w set lane = 'handler', host = f.host from found f where w.id = f.id returning w.id
+)
+select count(*) as regained from regained
+
 -- name: sweep_handler_claim
 -- Purpose: leases due handler work, fair between tenants. $1 most rows, $2 this sweeper's name, $3 and $4 hosts and how many transfers this
 -- sweeper has for each, $5 most for one host, $6 handler timeout in seconds.
 -- Each pair of tenant and host that has something ready is found by one index descent, so a host without room or a parked one costs
 -- nothing however long its line is; its rows stay as they are and keep their place. A host on probation (five failures) gets one at a time.
--- The rank within the tenant comes before priority.
+-- The rank within the tenant comes before priority. Work whose task has ended meanwhile (a cancel raced with a revival) is deleted here.
 -- Result: one row a task with all that its POST needs. Locks: work by skip locked, then task.
 with recursive pair as (
 	(select w.tenant_id, w.host from work w where w.lane = 'handler' and w.ready and w.lease_until is null order by w.tenant_id, w.host limit 1)
@@ -120,19 +134,22 @@ with recursive pair as (
 		order by w.priority desc, w.run_at, w.id limit least(o.room, 4 + 2 * $1::integer / (select count(*) from open)) for update skip locked) c
 	where o.room > 0
 ), picked as materialized (
-	select s.id from (select id, turn, priority, run_at, room, row_number() over (partition by host order by turn, priority desc, run_at, id) as host_turn from seen) s
+	select s.id, s.tenant_id from (select id, tenant_id, turn, priority, run_at, room, row_number() over (partition by host order by turn, priority desc, run_at, id) as host_turn
+		from seen) s
 	where s.host_turn <= s.room order by s.turn, s.priority desc, s.run_at, s.id limit $1::integer
-), leased as (
-	update work w set fence = w.fence + 1, attempt = w.attempt + 1, claimed_by = $2, deadline = now() + make_interval(secs => t.timeout_s),
-		lease_until = now() + make_interval(secs => least(t.timeout_s, $6::integer + 10))
-	from task t
-	where w.id = any (array(select id from picked)) and t.tenant_id = w.tenant_id and t.id = w.task_id
-	returning w.id, w.tenant_id, w.fence, w.lease_until, w.host
 ), moved as (
 	update task t set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = t.attempts + 1
-	from leased l
-	where t.tenant_id = l.tenant_id and t.id = l.id and t.state in ('pending', 'queued')
-	returning t.tenant_id, t.id, t.public_id, t.entity, t.type, t.action, t.target_id, t.priority, t.tags, t.attempts, t.timeout_s, l.fence, l.host, l.lease_until
+	from picked p
+	where t.tenant_id = p.tenant_id and t.id = p.id and t.state in ('pending', 'queued')
+	returning t.tenant_id, t.id, t.public_id, t.entity, t.type, t.action, t.target_id, t.priority, t.tags, t.attempts, t.timeout_s
+), leased as (
+	update work w set fence = w.fence + 1, attempt = w.attempt + 1, claimed_by = $2, deadline = now() + make_interval(secs => m.timeout_s),
+		lease_until = now() + make_interval(secs => least(m.timeout_s, $6::integer + 10))
+	from moved m
+	where w.id = m.id
+	returning w.fence, w.host, w.lease_until, m.tenant_id, m.id, m.public_id, m.entity, m.type, m.action, m.target_id, m.priority, m.tags, m.attempts, m.timeout_s
+), gone as (
+	delete from work w where w.id = any (array(select id from picked except all select id from moved))
 ), secret as materialized (
 	select k.tenant_id, string_agg(encode(k.secret, 'hex'), ' ' order by k.active_from desc) as keys from webhook_key k
 	where k.tenant_id = any (array(select distinct tenant_id from moved)) and k.active_from <= now() and (k.retire_at is null or k.retire_at > now()) group by k.tenant_id
@@ -140,7 +157,7 @@ with recursive pair as (
 select m.id, m.tenant_id, m.fence, m.host, y.handler_url as url, s.keys, extract(epoch from now())::bigint as epoch, m.lease_until, m.attempts as attempt, m.public_id,
 	m.entity, m.type, m.action, m.target_id, b.input as payload, m.priority, coalesce(array_to_json(m.tags), '[]'::json) as tags, m.timeout_s,
 	exists (select from open o where o.host = m.host and o.failing) as failing
-from moved m left join task_body b on b.tenant_id = m.tenant_id and b.task_id = m.id
+from leased m left join task_body b on b.tenant_id = m.tenant_id and b.task_id = m.id
 	left join task_type y on y.tenant_id = m.tenant_id and y.name = m.type left join secret s on s.tenant_id = m.tenant_id
 
 -- name: sweep_webhook_claim
@@ -201,41 +218,45 @@ returning h.host, h.failures, h.pause_s, h.parked_until is not null as parked
 -- name: sweep_handler_settle
 -- Purpose: outcomes of handler transfers. $1 work ids, $2 fences, $3 outcomes (complete, hold, fail, timeout, release, unsent), $4 results (JSON) or
 -- null, $5 reasons or null, $6 seconds before which no retry may come (0: none), $7 first pause in milliseconds.
--- A fence that is not the row's own changes nothing. hold: the handler will finish through /work/{id}/complete. release: the claim is given
--- back and was no attempt; unsent is that too where the host is parked, else a failed attempt.
+-- A fence that is not the row's own changes nothing; the lane may be another one by now, since a type's handler may go while it works. hold: the
+-- handler will finish through /work/{id}/complete. release and unsent: the claim is given back and was no attempt; after unsent there is a pause that
+-- grows with the failures of the host. What goes back waits where its type's work is done at present.
 -- Result: one row: settled, of them retried, and stale. Locks: work by id, then task.
 with o as materialized (
 	select o.id, o.fence, o.outcome, o.output, o.reason, o.wait_s
 	from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::integer[]) o(id, fence, outcome, output, reason, wait_s)
 ), held as materialized (
-	select w.id, w.tenant_id, w.host, o.output, o.reason, o.wait_s,
-		case when o.outcome <> 'unsent' then o.outcome when exists (select from host_state h where h.host = w.host and h.parked_until > now()) then 'release' else 'fail' end as outcome
+	select w.id, w.tenant_id, o.output, o.reason, o.wait_s, o.outcome, o.outcome in ('release', 'unsent') as unused
 	from (select id, fence, outcome, output, reason, wait_s from o order by id) o cross join lateral (
-		select w.id, w.tenant_id, w.host from work w where w.id = o.id and w.fence = o.fence and w.deadline is not null and w.lane = 'handler' for update) w
+		select w.id, w.tenant_id from work w where w.id = o.id and w.fence = o.fence and w.deadline is not null and w.lane in ('handler', 'pull') for update) w
 ), kept as (
-	update work w set lease_until = w.deadline from held h where w.id = h.id and h.outcome = 'hold' returning w.id
+	update work w set lease_until = w.deadline, unsent_since = null from held h where w.id = h.id and h.outcome = 'hold' returning w.id
 ), moved as (
 	update task t set
-		state = case when h.outcome = 'complete' then 'completed' when h.outcome = 'release' or t.attempts <= t.retry_count then 'pending'
+		state = case when h.outcome = 'complete' then 'completed' when h.unused or t.attempts <= t.retry_count then 'pending'
 			when h.outcome = 'timeout' then 'expired' else 'failed' end,
-		event = case when h.outcome = 'complete' then 'complete' when h.outcome = 'release' then 'release' when t.attempts <= t.retry_count then 'retry'
+		event = case when h.outcome = 'complete' then 'complete' when h.unused then 'release' when t.attempts <= t.retry_count then 'retry'
 			when h.outcome = 'timeout' then 'expire' else 'fail' end,
 		reason = case when h.outcome = 'complete' then null when h.outcome <> 'timeout' then h.reason
 			when t.attempts <= t.retry_count then format('attempt timed out after %s s', t.timeout_s) else format('timed out after %s s', t.timeout_s) end,
 		progress = case when h.outcome = 'complete' then 100 else t.progress end,
-		attempts = case when h.outcome = 'release' then t.attempts - 1 else t.attempts end
+		attempts = case when h.unused then t.attempts - 1 else t.attempts end
 	from held h
 	where t.tenant_id = h.tenant_id and t.id = h.id and t.state = 'processing' and h.outcome <> 'hold'
-	returning t.tenant_id, t.id, t.state, t.event, t.reason, t.attempts, h.outcome, h.output, h.wait_s, h.host, t.callback_url is not null and t.finished_at is not null as tells
+	returning t.tenant_id, t.id, t.type, t.state, t.event, t.reason, t.attempts, h.unused, h.outcome, h.output, h.wait_s, t.callback_url is not null and t.finished_at is not null as tells
 ), stored as (
 	update task_body b set output = m.output::json from moved m
 	where b.tenant_id = m.tenant_id and b.task_id = m.id and m.outcome = 'complete' and m.output is not null
 ), again as (
-	update work w set ready = false, lease_until = null, deadline = null, claimed_by = null, last_error = m.reason,
-		attempt = case when m.event = 'release' then w.attempt - 1 else w.attempt end,
-		run_at = case when m.event = 'release' then greatest(now(), (select h.parked_until from host_state h where h.host = m.host))
-			else now() + greatest(retry_delay(m.attempts, $7::integer), make_interval(secs => m.wait_s)) end
-	from moved m where w.id = m.id and m.state = 'pending'
+	update work w set ready = m.unused and y.handler_url is null, lease_until = null, deadline = null, claimed_by = null, last_error = m.reason,
+		attempt = case when m.unused then w.attempt - 1 else w.attempt end, unsent_since = case when m.unused then coalesce(w.unsent_since, w.run_at) end,
+		lane = case when y.handler_url is null then 'pull' else 'handler' end, host = url_host(y.handler_url),
+		run_at = case when not m.unused then now() + greatest(retry_delay(m.attempts, $7::integer), make_interval(secs => m.wait_s))
+			when y.handler_url is null then now()
+			else coalesce((select case when h.parked_until > now() then h.parked_until when m.outcome = 'unsent' then now() + retry_delay(h.failures, $7::integer) end
+				from host_state h where h.host = url_host(y.handler_url)), now()) end
+	from moved m left join task_type y on y.tenant_id = m.tenant_id and y.name = m.type
+	where w.id = m.id and m.state = 'pending'
 ), gone as (
 	delete from work w where w.id = any (array(select id from moved where state <> 'pending'))
 )
@@ -244,7 +265,8 @@ select (select count(*) from moved) + (select count(*) from kept) as settled, (s
 
 -- name: sweep_webhook_settle
 -- Purpose: outcomes of deliveries. $1 work ids, $2 fences, $3 outcomes (delivered, dead, fail, release, unsent), $4 HTTP statuses or null,
--- $5 reasons or null, $6 seconds before which no retry may come (0: none), $7 the pauses in seconds, the last retry's last.
+-- $5 reasons or null, $6 seconds before which no retry may come (0: none), $7 the pauses in seconds, the last retry's last. unsent is no attempt while
+-- the host rests, for as long as all the pauses together: a receiver that never comes back is given up in the end.
 -- Result: one row: settled, retried, dead. Locks: work by id, then delivery.
 with o as materialized (
 	select o.id, o.fence, o.outcome, o.status, o.reason, o.wait_s
@@ -252,7 +274,9 @@ with o as materialized (
 ), held as materialized (
 	select w.id, w.tenant_id, w.attempt, o.status, o.reason, o.wait_s,
 		case when o.outcome in ('delivered', 'dead', 'release') then o.outcome
-			when o.outcome = 'unsent' and exists (select from host_state h where h.host = w.host and h.parked_until > now()) then 'release'
+			when o.outcome = 'unsent' and exists (select from host_state h where h.host = w.host and h.parked_until > now())
+				and exists (select from delivery d where d.tenant_id = w.tenant_id and d.id = w.id
+					and d.created_at > now() - make_interval(secs => (select sum(p) from unnest($7::integer[]) p))) then 'release'
 			when w.attempt > cardinality($7::integer[]) then 'dead' else 'again' end as outcome, w.host
 	from (select id, fence, outcome, status, reason, wait_s from o order by id) o cross join lateral (
 		select w.id, w.tenant_id, w.host, w.attempt from work w where w.id = o.id and w.fence = o.fence and w.deadline is not null and w.lane = 'webhook' for update) w
@@ -292,14 +316,20 @@ from lane l order by l.name
 with turn as (
 	update lane set ran_at = now() where name = 'purge' and paused_at is null and (ran_at is null or ran_at <= now() - make_interval(secs => $1::integer)) returning name
 )
-select partition_ensure(3) as made from turn
+select name from turn
+
+-- name: sweep_partitions
+-- Purpose: the first step of a purge: the partitions of the months ahead. Result: one row, read like those of the other steps; gone is how many were made.
+select partition_ensure(3) as gone
 
 -- name: sweep_purge_idempotency
--- The purge statements: $1 most rows each; run again while they find as many. Result: one row: gone.
+-- The purge statements: $1 most rows each; run again while they find as many. What makes a row old is asked again of the row that is deleted, since
+-- somebody may have used it in between; or it is locked first. Result: one row: gone.
 with old as materialized (
 	select i.tenant_id, i.principal_id, i.key_hash from idempotency i where i.created_at < now() - interval '24 hours' order by i.created_at limit $1::integer
 ), gone as (
-	delete from idempotency i using old o where i.tenant_id = o.tenant_id and i.principal_id = o.principal_id and i.key_hash = o.key_hash returning 1
+	delete from idempotency i using old o where i.tenant_id = o.tenant_id and i.principal_id = o.principal_id and i.key_hash = o.key_hash
+		and i.created_at < now() - interval '24 hours' returning 1
 )
 select count(*) as gone from gone
 
@@ -308,7 +338,16 @@ with old as materialized (
 	select token_hash, name from rate_window where coalesce(grants[cardinality(grants)], 0) < (extract(epoch from now() - interval '1 day') * 1000000)::bigint
 	limit $1::integer
 ), gone as (
-	delete from rate_window r using old o where r.token_hash = o.token_hash and r.name = o.name returning 1
+	delete from rate_window r using old o where r.token_hash = o.token_hash and r.name = o.name
+		and coalesce(r.grants[cardinality(r.grants)], 0) < (extract(epoch from now() - interval '1 day') * 1000000)::bigint returning 1
+)
+select count(*) as gone from gone
+
+-- name: sweep_purge_type_poll
+with old as materialized (
+	select tenant_id, type from type_poll where polled_at < now() - interval '7 days' limit $1::integer
+), gone as (
+	delete from type_poll p using old o where p.tenant_id = o.tenant_id and p.type = o.type and p.polled_at < now() - interval '7 days' returning 1
 )
 select count(*) as gone from gone
 
@@ -316,7 +355,7 @@ select count(*) as gone from gone
 with old as materialized (
 	select hash from token where least(expires_at, revoked_at) < now() - interval '30 days' limit $1::integer
 ), gone as (
-	delete from token t using old o where t.hash = o.hash returning 1
+	delete from token t using old o where t.hash = o.hash and least(t.expires_at, t.revoked_at) < now() - interval '30 days' returning 1
 )
 select count(*) as gone from gone
 
@@ -332,7 +371,7 @@ select count(*) as gone from gone
 with old as materialized (
 	select host, pid, started_at from sweeper where beat_at < now() - interval '7 days' order by beat_at limit $1::integer
 ), gone as (
-	delete from sweeper s using old o where s.host = o.host and s.pid = o.pid and s.started_at = o.started_at returning 1
+	delete from sweeper s using old o where s.host = o.host and s.pid = o.pid and s.started_at = o.started_at and s.beat_at < now() - interval '7 days' returning 1
 )
 select count(*) as gone from gone
 
@@ -356,10 +395,12 @@ select count(*) as gone from gone
 
 -- name: sweep_purge_task
 -- Finished tasks past their tenant's keep_days: body, tags and lines go, the row stays as a tombstone and with it the entity and the history.
--- $2: only tasks behind this seq, so that one purge is one pass. Result: gone, and the last seq seen.
+-- One whose webhook is still to be sent waits for that: the body has its result. $2: only tasks behind this seq, so that one purge is one pass.
+-- Result: gone, and the last seq seen.
 with old as materialized (
 	select t.tenant_id, t.id, t.seq from tenant n join task t on t.tenant_id = n.id
 	where n.keep_days > 0 and t.finished_at < now() - make_interval(days => n.keep_days) and t.purged_at is null and not t.legal_hold and t.seq > $2::bigint
+		and not exists (select from work w where w.tenant_id = t.tenant_id and w.task_id = t.id and w.lane = 'webhook')
 	order by t.seq limit $1::integer for update of t skip locked
 ), stone as (
 	update task t set purged_at = now(), tags = null, title = null, target_id = null, progress_message = null

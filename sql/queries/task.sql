@@ -34,15 +34,7 @@ select t.public_id, t.entity, t.kind, t.type, t.action, t.state, t.priority, t.c
 	t.progress, t.progress_message, coalesce(array_to_json(t.tags), '[]'::json) as tags,
 	case when t.state in ('failed', 'expired') then json_build_object('code', 'TASK_' || upper(t.state), 'message', coalesce(t.reason, 'the task ' || t.state)) end as error,
 	case when $2::boolean then b.input end as payload, case when $3::boolean then b.output end as result,
-	case when $4::boolean then (
-		select coalesce(json_agg(json_build_object('timestamp', to_char(l.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'level', l.level,
-			'message', l.message) order by l.at, l.n), '[]'::json)
-		from (select e.at, e.seq::bigint as n, case e.event when 'fail' then 'error' when 'expire' then 'error' when 'retry' then 'warning' else 'info' end as level,
-				coalesce(e.reason, g.why) as message
-			from task_event e join state_edge g on g.machine = e.machine and g.from_state = e.from_state and g.event = e.event and g.to_state = e.to_state
-			where e.tenant_id = tg_tenant() and e.task_id = t.id and e.at >= t.created_at and e.event <> 'create'
-			union all
-			select l.at, l.id, l.level, l.message from task_log l where l.tenant_id = tg_tenant() and l.task_id = t.id and l.at >= t.created_at) l) end as logs
+	case when $4::boolean then task_logs(t.id, t.created_at) end as logs
 from (
 	(select tenant_id, id, public_id, entity, kind, type, action, state, priority, created_at, started_at, finished_at, attempts, progress, progress_message, tags, reason
 		from task where tenant_id = tg_tenant() and entity = $1 and kind = 'generic' and deleted_at is null and purged_at is null)
@@ -63,11 +55,7 @@ select t.public_id, coalesce(t.entity, t.public_id) as entity, t.kind, t.state, 
 		when 'generic' then json_build_object('task_type', t.type, 'action', t.action, 'priority', t.priority, 'tags', coalesce(array_to_json(t.tags), '[]'::json))
 		else coalesce(b.detail, '{}'::json) end
 	end as details,
-	case when $3::boolean then (
-		select json_agg(json_build_object('status', e.to_state, 'timestamp', to_char(e.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-			'message', coalesce(e.reason, g.why)) order by e.seq)
-		from task_event e join state_edge g on g.machine = e.machine and g.from_state = e.from_state and g.event = e.event and g.to_state = e.to_state
-		where e.tenant_id = tg_tenant() and e.task_id = t.id and e.at >= t.created_at) end as history
+	case when $3::boolean then task_history(t.id, t.created_at) end as history
 from (
 	(select tenant_id, id, public_id, entity, kind, api, type, action, priority, tags, state, reason, created_at, updated_at, finished_at
 		from task where tenant_id = tg_tenant() and entity = $1 and api = 'disposition' and deleted_at is null and purged_at is null
@@ -79,9 +67,10 @@ from (
 ) t left join task_body b on b.tenant_id = t.tenant_id and b.task_id = t.id
 
 -- name: task_list
--- Purpose: a page of tasks, the newest first. $1 state or null, $2 kind or null, $3 rows, $4 offset. Result: one row: total, tasks (a JSON array).
-select (select count(*) from task t where t.tenant_id = tg_tenant() and t.deleted_at is null and t.purged_at is null
-		and ($1::text is null or t.state = $1) and ($2::text is null or t.kind = $2)) as total,
+-- Purpose: a page of tasks, the newest first. $1 state or null, $2 kind or null, $3 rows, $4 offset. Result: one row: total (of at most
+-- 100,001: counting more would take longer than anybody waits), tasks (a JSON array).
+select (select count(*) from (select from task t where t.tenant_id = tg_tenant() and t.deleted_at is null and t.purged_at is null
+		and ($1::text is null or t.state = $1) and ($2::text is null or t.kind = $2) limit 100001) n) as total,
 	(select coalesce(json_agg(json_build_object('task_id', p.public_id, 'entity', coalesce(p.entity, p.public_id), 'type', p.kind, 'status', p.state,
 			'created_at', to_char(p.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
 			'updated_at', to_char(p.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
@@ -94,9 +83,9 @@ select (select count(*) from task t where t.tenant_id = tg_tenant() and t.delete
 
 -- name: task_list_by_tag
 -- The same for one tag, through task_tag's index. $1 state or null, $2 kind or null, $3 rows, $4 offset, $5 tag.
-select (select count(*) from task_tag g join task t on t.tenant_id = g.tenant_id and t.seq = g.seq
+select (select count(*) from (select from task_tag g join task t on t.tenant_id = g.tenant_id and t.seq = g.seq
 		where g.tenant_id = tg_tenant() and g.tag = $5 and t.deleted_at is null and t.purged_at is null
-		and ($1::text is null or t.state = $1) and ($2::text is null or t.kind = $2)) as total,
+		and ($1::text is null or t.state = $1) and ($2::text is null or t.kind = $2) limit 100001) n) as total,
 	(select coalesce(json_agg(json_build_object('task_id', p.public_id, 'entity', coalesce(p.entity, p.public_id), 'type', p.kind, 'status', p.state,
 			'created_at', to_char(p.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
 			'updated_at', to_char(p.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
@@ -123,7 +112,7 @@ with found as materialized (
 ), gone as (
 	delete from work w using moved m where w.tenant_id = tg_tenant() and w.id = m.id
 )
-select f.public_id, f.entity, f.kind, coalesce(m.state, f.state) as state, m.updated_at, m.finished_at, m.id is not null as moved
+select f.public_id, f.entity, f.kind, coalesce(m.state, task_state_now(f.id)) as state, m.updated_at, m.finished_at, m.id is not null as moved
 from found f left join moved m on m.id = f.id
 
 -- name: task_revive
@@ -142,7 +131,7 @@ with found as materialized (
 		where b.tenant_id = tg_tenant() and b.task_id = m.id)) a
 	returning lane
 )
-select f.public_id, f.entity, f.kind, coalesce(m.state, f.state) as state, m.updated_at, m.finished_at, m.id is not null as moved,
+select f.public_id, f.entity, f.kind, coalesce(m.state, task_state_now(f.id)) as state, m.updated_at, m.finished_at, m.id is not null as moved,
 	coalesce((select lane <> 'pull' from queued), false) as nudge
 from found f left join moved m on m.id = f.id
 
@@ -155,7 +144,8 @@ select t.public_id, coalesce(t.entity, t.public_id) as entity, t.kind, t.type, t
 	when t.finished_at is not null then 'finished'
 	when w.id is null then 'no_work'
 	when w.lease_until is not null then 'leased'
-	when w.run_at > now() and w.attempt > 0 then 'retry_wait'
+	when w.unsent_since is not null and h.parked_until > now() then 'host_parked'
+	when w.run_at > now() and (w.attempt > 0 or w.unsent_since is not null) then 'retry_wait'
 	when w.run_at > now() then 'not_due'
 	when l.paused_at is not null then 'lane_paused'
 	when h.parked_until > now() then 'host_parked'

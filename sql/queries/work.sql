@@ -4,7 +4,8 @@
 
 -- name: work_claim
 -- Purpose: leases the most urgent due tasks of these types. $1 types (text[]) or null for all, $2 most, $3 lease seconds, $4 worker's name or null.
--- Result: one row a task. Claiming spends an attempt and gives a fence. Locks: skips rows that others hold.
+-- Result: one row a task. Claiming spends an attempt and gives a fence. Work whose task has ended meanwhile (a cancel raced with a revival) is
+-- deleted. Locks: skips rows that others hold; type_poll rows that are ten seconds old, in the order of the types (on conflict locks a row even where its `where` says no, so fresh ones must not come to it).
 with recursive known as (
 	(select type from work where tenant_id = tg_tenant() and lane = 'pull' and ready and lease_until is null order by type limit 1)
 	union all
@@ -15,7 +16,8 @@ with recursive known as (
 	union
 	select type from known where $1::text[] is null and type is not null and not exists (select from lane where name = 'pull' and paused_at is not null)
 ), seen as (
-	insert into type_poll (tenant_id, type, worker) select tg_tenant(), type, $4 from wanted
+	insert into type_poll (tenant_id, type, worker) select tg_tenant(), w.type, $4 from wanted w
+	where not exists (select from type_poll p where p.tenant_id = tg_tenant() and p.type = w.type and p.polled_at >= now() - interval '10 seconds') order by w.type
 	on conflict (tenant_id, type) do update set polled_at = now(), worker = excluded.worker where type_poll.polled_at < now() - interval '10 seconds'
 ), open as materialized (
 	select c.id from wanted cross join lateral (
@@ -23,46 +25,47 @@ with recursive known as (
 		where w.tenant_id = tg_tenant() and w.lane = 'pull' and w.type = wanted.type and w.ready and w.lease_until is null
 		order by w.priority desc, w.run_at, w.id limit $2::integer for update skip locked) c
 	order by c.priority desc, c.run_at, c.id limit $2::integer
-), leased as (
-	update work w set fence = w.fence + 1, attempt = w.attempt + 1, claimed_by = $4, deadline = now() + make_interval(secs => t.timeout_s),
-		lease_until = now() + make_interval(secs => least($3::integer, t.timeout_s))
-	from task t
-	where w.id = any (array(select id from open)) and t.tenant_id = tg_tenant() and t.id = w.task_id
-	returning w.id, w.fence, w.lease_until, w.attempt
 ), moved as (
 	update task t set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = t.attempts + 1
-	from leased l
-	where t.tenant_id = tg_tenant() and t.id = any (array(select id from leased)) and t.id = l.id and t.state in ('pending', 'queued')
-	returning t.id, t.seq, t.public_id, t.entity, t.type, t.action, t.target_id, t.priority, t.tags, t.attempts
+	where t.tenant_id = tg_tenant() and t.id = any (array(select id from open)) and t.state in ('pending', 'queued')
+	returning t.id, t.seq, t.public_id, t.entity, t.type, t.action, t.target_id, t.priority, t.tags, t.attempts, t.timeout_s
+), leased as (
+	update work w set fence = w.fence + 1, attempt = w.attempt + 1, claimed_by = $4, deadline = now() + make_interval(secs => m.timeout_s),
+		lease_until = now() + make_interval(secs => least($3::integer, m.timeout_s))
+	from moved m
+	where w.tenant_id = tg_tenant() and w.id = m.id
+	returning w.fence, w.lease_until, m.id, m.seq, m.public_id, m.entity, m.type, m.action, m.target_id, m.priority, m.tags, m.attempts
+), gone as (
+	delete from work w where w.tenant_id = tg_tenant() and w.id = any (array(select id from open except all select id from moved))
 )
-select l.id, l.fence, l.lease_until, m.attempts as attempt, m.public_id, m.entity, m.type, m.action, m.target_id, b.input as payload, m.priority,
-	coalesce(array_to_json(m.tags), '[]'::json) as tags
-from leased l join moved m on m.id = l.id
-	left join (select task_id, input from task_body where tenant_id = tg_tenant() and task_id = any (array(select id from moved))) b on b.task_id = m.id
-order by m.priority desc, m.seq
+select l.id, l.fence, l.lease_until, l.attempts as attempt, l.public_id, l.entity, l.type, l.action, l.target_id, b.input as payload, l.priority,
+	coalesce(array_to_json(l.tags), '[]'::json) as tags
+from leased l
+	left join (select task_id, input from task_body where tenant_id = tg_tenant() and task_id = any (array(select id from moved))) b on b.task_id = l.id
+order by l.priority desc, l.seq
 
 -- name: work_heartbeat
 -- $1 id, $2 fence, $3 lease seconds. Result: lease_until (null where the fence is stale), the task's state (null where there is no such task).
 with beat as (
 	update work set lease_until = least(now() + make_interval(secs => $3::integer), deadline)
-	where id = $1::uuid and tenant_id = tg_tenant() and fence = $2::bigint and lease_until is not null
+	where id = $1::uuid and tenant_id = tg_tenant() and fence = $2::bigint and lane in ('handler', 'pull') and deadline > now()
 	returning lease_until
 )
-select (select lease_until from beat) as lease_until, exists (select from beat) as held, (select state from task where tenant_id = tg_tenant() and id = $1::uuid) as state
+select (select lease_until from beat) as lease_until, exists (select from beat) as held, case when exists (select from beat) then 'processing' else task_state_now($1::uuid) end as state
 
 -- name: work_progress
 -- $1 id, $2 fence, $3 progress 0-100, $4 message or null.
 with held as materialized (
-	select id, lease_until from work where id = $1::uuid and tenant_id = tg_tenant() and fence = $2::bigint and lease_until is not null for update
+	select id, lease_until from work where id = $1::uuid and tenant_id = tg_tenant() and fence = $2::bigint and lane in ('handler', 'pull') and deadline > now() for update
 ), told as (
 	update task t set progress = $3::smallint, progress_message = $4, updated_at = now() from held h where t.tenant_id = tg_tenant() and t.id = h.id
 )
-select (select lease_until from held) as lease_until, exists (select from held) as held, (select state from task where tenant_id = tg_tenant() and id = $1::uuid) as state
+select (select lease_until from held) as lease_until, exists (select from held) as held, case when exists (select from held) then 'processing' else task_state_now($1::uuid) end as state
 
 -- name: work_log
 -- $1 id, $2 fence, $3 level, $4 message. At most 1,000 lines a task are kept; logged says whether this one was.
 with held as materialized (
-	select id, lease_until from work where id = $1::uuid and tenant_id = tg_tenant() and fence = $2::bigint and lease_until is not null for update
+	select id, lease_until from work where id = $1::uuid and tenant_id = tg_tenant() and fence = $2::bigint and lane in ('handler', 'pull') and deadline > now() for update
 ), written as (
 	insert into task_log (tenant_id, task_id, id, level, message)
 	select tg_tenant(), h.id, nextval('task_log_id'), $3, $4 from held h
@@ -70,12 +73,12 @@ with held as materialized (
 	returning id
 )
 select (select lease_until from held) as lease_until, exists (select from held) as held, exists (select from written) as logged,
-	(select state from task where tenant_id = tg_tenant() and id = $1::uuid) as state
+	case when exists (select from held) then 'processing' else task_state_now($1::uuid) end as state
 
 -- name: work_complete
 -- $1 id, $2 fence, $3 result (JSON) or null. Result: the task, or held false and its present state.
 with held as materialized (
-	select id from work where id = $1::uuid and tenant_id = tg_tenant() and fence = $2::bigint and lease_until is not null for update
+	select id from work where id = $1::uuid and tenant_id = tg_tenant() and fence = $2::bigint and lane in ('handler', 'pull') and deadline > now() for update
 ), moved as (
 	update task t set state = 'completed', event = 'complete', reason = null, progress = 100
 	from held h
@@ -88,13 +91,13 @@ with held as materialized (
 )
 select exists (select from moved) as held, (select public_id from moved) as public_id, (select entity from moved) as entity,
 	(select finished_at from moved) as finished_at, coalesce((select callback_url is not null from moved), false) as nudge, null::timestamptz as run_at,
-	coalesce((select state from moved), (select state from task where tenant_id = tg_tenant() and id = $1::uuid)) as state
+	coalesce((select state from moved), task_state_now($1::uuid)) as state
 
 -- name: work_fail
 -- $1 id, $2 fence, $3 error, $4 false where another attempt is useless, $5 first pause in milliseconds. With attempts left the task waits for
 -- its next one, else it is failed.
 with held as materialized (
-	select id, attempt from work where id = $1::uuid and tenant_id = tg_tenant() and fence = $2::bigint and lease_until is not null for update
+	select id, attempt from work where id = $1::uuid and tenant_id = tg_tenant() and fence = $2::bigint and lane in ('handler', 'pull') and deadline > now() for update
 ), moved as (
 	update task t set state = case when $4::boolean and t.attempts <= t.retry_count then 'pending' else 'failed' end,
 		event = case when $4::boolean and t.attempts <= t.retry_count then 'retry' else 'fail' end, reason = $3
@@ -102,7 +105,7 @@ with held as materialized (
 	where t.tenant_id = tg_tenant() and t.id = h.id and t.state = 'processing'
 	returning t.id, t.public_id, t.entity, t.state, t.finished_at, t.callback_url, t.attempts
 ), again as (
-	update work w set ready = false, lease_until = null, deadline = null, claimed_by = null, last_error = $3, run_at = now() + retry_delay(m.attempts, $5::integer)
+	update work w set ready = false, lease_until = null, deadline = null, claimed_by = null, last_error = $3, unsent_since = null, run_at = now() + retry_delay(m.attempts, $5::integer)
 	from moved m where w.tenant_id = tg_tenant() and w.id = m.id and m.state = 'pending'
 	returning w.run_at
 ), gone as (
@@ -111,4 +114,4 @@ with held as materialized (
 select exists (select from moved) as held, (select public_id from moved) as public_id, (select entity from moved) as entity,
 	(select finished_at from moved) as finished_at, coalesce((select callback_url is not null and finished_at is not null from moved), false) as nudge,
 	(select run_at from again) as run_at,
-	coalesce((select state from moved), (select state from task where tenant_id = tg_tenant() and id = $1::uuid)) as state
+	coalesce((select state from moved), task_state_now($1::uuid)) as state

@@ -151,6 +151,18 @@ static enum tg_rc replay(struct tg_call *c, const struct tg_caller *caller)
 	return TG_OK;
 }
 
+/* Authority is asked even where the request was refused without its statement, and goes first; then err is what it was. */
+static enum tg_rc authorise_refusal(struct tg_call *c, enum tg_rc refused)
+{
+	struct tg_error before = *c->err;
+	enum tg_rc rc = tg_tx_enter_alone(c->tx);
+
+	if (rc != TG_OK)
+		return rc;
+	*c->err = before;
+	return refused;
+}
+
 static enum tg_rc run_once(struct tg_call *c, const struct tg_caller *caller, const struct tg_limit *limit, enum tg_rc refused)
 {
 	struct tg_error before = *c->err;
@@ -158,15 +170,12 @@ static enum tg_rc run_once(struct tg_call *c, const struct tg_caller *caller, co
 
 	if (rc != TG_OK)
 		return rc;
+	*c->err = before;
 	/* Where nobody need say who he is and nobody did, there is nobody to enter. */
 	tg_tx_begin(c->tx, caller->scope == NULL && caller->token_hash == NULL ? NULL : caller, limit);
-	if (refused != TG_OK) {
-		rc = tg_tx_enter_alone(c->tx);
-		if (rc == TG_OK)
-			*c->err = before;
-		return rc == TG_OK ? refused : rc;
-	}
-	rc = c->route->handler(c);
+	rc = refused != TG_OK ? refused : c->route->handler(c);
+	if (c->tx->runs == 0)
+		rc = authorise_refusal(c, rc);
 	if (rc == TG_OK)
 		rc = tg_tx_commit(c->tx, c->rs->status, c->rs->headers.data != NULL ? c->rs->headers.data : "", c->rs->body.data != NULL ? c->rs->body.data : "");
 	return rc;
@@ -204,7 +213,7 @@ static enum tg_rc transact(struct tg_call *c, const struct tg_caller *caller, en
 		c->tx->key = key;
 		c->tx->several = (c->route->flags & TG_ROUTE_SEVERAL) != 0;
 		c->tx->writes = false;
-		rc = run_once(c, caller, i == 0 ? &limit : NULL, refused);
+		rc = run_once(c, caller, c->tx->granted ? NULL : &limit, refused);
 		if (rc != TG_OK && rc != TG_E_INDOUBT && strcmp(c->err->reason, "idempotency_replay") == 0)
 			rc = replay(c, caller);
 		if (rc != TG_OK)
@@ -215,14 +224,17 @@ static enum tg_rc transact(struct tg_call *c, const struct tg_caller *caller, en
 	return rc;
 }
 
-static enum tg_rc serve(struct tg_call *c)
+/* header_fault: what was wrong with a header, told only to a caller who may ask; err holds it. */
+static enum tg_rc serve(struct tg_call *c, enum tg_rc header_fault)
 {
+	struct tg_error fault = *c->err;
 	struct tg_caller caller;
 	enum tg_rc rc = caller_of(c, &caller);
 
 	if (rc != TG_OK)
 		return rc;
-	rc = check_request(c);
+	*c->err = fault;
+	rc = header_fault != TG_OK ? header_fault : check_request(c);
 	c->authorised = caller.token_hash != NULL;
 	if (c->route->flags & TG_ROUTE_NO_DB)
 		return rc != TG_OK ? rc : c->route->handler(c);
@@ -257,7 +269,7 @@ void tg_dispatch(struct tg_server *server, struct tg_io *io)
 	int index = -1;
 
 	tg_response_init(&rs, server->arena);
-	if (rc == TG_OK && (index = tg_route_match(&c)) < 0) {
+	if (rq.has_path && (index = tg_route_match(&c)) < 0) {
 		rc = err.rc;
 		rs.status = 204;       /* OPTIONS, where nothing was refused */
 	}
@@ -265,7 +277,7 @@ void tg_dispatch(struct tg_server *server, struct tg_io *io)
 		tg_log_context(rq.request_id, c.route->name);
 		if (server->entered != NULL)
 			server->entered(index);
-		rc = serve(&c);
+		rc = serve(&c, rc);
 	}
 	if (rc != TG_OK)
 		answer_error(&c);
@@ -273,5 +285,6 @@ void tg_dispatch(struct tg_server *server, struct tg_io *io)
 		tg_nudge(tg_conf_text(TG_CONF_TASKGATE_RUN_DIR));
 	finish(&c, index, began);
 	tg_log_context(NULL, NULL);
+	tg_db_start(server->db);
 	tg_arena_reset(server->arena);
 }

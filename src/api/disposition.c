@@ -142,23 +142,33 @@ static const struct tg_field task_list_fields[] = {
 	{ .name = "limit", .type = TG_INTEGER, .place = TG_QUERY, .min = 1, .max = 100, .cut = true, .def = "25" },
 };
 
-/* The overview page's paging (facts 1.1.1). */
+/* The overview page's paging (facts 1.1.1). Nobody pages through more than this, and counting more would take longer than anybody waits. */
+#define LIST_MOST 100000
+
 static enum tg_rc task_list(struct tg_call *c)
 {
 	long long page = strtoll(tg_text(c, "page"), NULL, 10), limit = strtoll(tg_text(c, "limit"), NULL, 10), total;
 	json_object *data, *paging;
 	struct tg_rows rows;
-	enum tg_rc rc = tg_task_list(c->tx, tg_text(c, "status"), tg_text(c, "type"), tg_text(c, "tag"), limit, (page - 1) * limit, &rows);
+	bool exact;
+	enum tg_rc rc;
 
+	if (page * limit > LIST_MOST)
+		return tg_fail(c->err, TG_E_INVALID, "page", "page times limit must be at most %d; narrow the list by status, type or tag", LIST_MOST);
+	rc = tg_task_list(c->tx, tg_text(c, "status"), tg_text(c, "type"), tg_text(c, "tag"), limit, (page - 1) * limit, &rows);
 	if (rc != TG_OK)
 		return rc;
 	total = tg_rows_int(rows, 0, "total");
+	exact = total <= LIST_MOST;
+	total = exact ? total : LIST_MOST;
 	data = json_object_new_object();
 	paging = json_object_new_object();
 	json_object_object_add(paging, "current_page", json_object_new_int64(page));
 	json_object_object_add(paging, "per_page", json_object_new_int64(limit));
 	json_object_object_add(paging, "total_pages", json_object_new_int64((total + limit - 1) / limit));
 	json_object_object_add(paging, "total_records", json_object_new_int64(total));
+	if (!exact)
+		json_object_object_add(paging, "total_is_exact", json_object_new_boolean(false));
 	json_object_object_add(data, "tasks", tg_json_raw(c->arena, tg_rows_get(rows, 0, "tasks")));
 	json_object_object_add(data, "pagination", paging);
 	return tg_shape_success(c, 200, data, NULL);

@@ -103,7 +103,7 @@ const char *tg_why_text(const char *why)
 		{ "finished",    "The task has ended." },
 		{ "no_work",     "Nothing is queued for this task; it waits for a person." },
 		{ "leased",      "It is running: a worker holds its lease." },
-		{ "retry_wait",  "The last attempt failed; it waits for the next one." },
+		{ "retry_wait",  "The last attempt failed or could not be sent; it waits for the next one." },
 		{ "not_due",     "It is scheduled for later." },
 		{ "lane_paused", "Its lane is paused." },
 		{ "host_parked", "The host of its handler failed several times running and rests." },

@@ -24,7 +24,13 @@ struct tg_db *tg_db_new(const char *conninfo, const char *application)
 		abort();
 	db->conninfo = conninfo;
 	db->application = application;
+	db->statement_ms = 30000;
 	return db;
+}
+
+void tg_db_statement_timeout(struct tg_db *db, int64_t ms)
+{
+	db->statement_ms = ms;
 }
 
 void tg_db_close(struct tg_db *db)
@@ -61,12 +67,11 @@ bool tg_db_wait(struct tg_db *db, short events, int64_t deadline)
 		int64_t left = deadline - tg_clock_ms();
 		int n;
 
-		if (left <= 0)
-			return false;
-		n = poll(&p, 1, left > 60000 ? 60000 : (int)left);
+		/* Past the deadline too it looks once: what has arrived while the caller was busy elsewhere is not lost. */
+		n = poll(&p, 1, left > 60000 ? 60000 : left > 0 ? (int)left : 0);
 		if (n > 0)
 			return true;
-		if (n < 0 && errno != EINTR)
+		if ((n == 0 && left <= 0) || (n < 0 && errno != EINTR))
 			return false;
 	}
 }
@@ -128,7 +133,8 @@ static enum tg_rc connect_now(struct tg_db *db, int64_t deadline, struct tg_erro
 {
 	const char *const values[] = { db->conninfo, db->application, "UTF8", "2", "5000", "10", NULL };
 	int64_t now = tg_clock_ms();
-	const char *timeout[] = { "30000" };
+	char ms[24];
+	const char *timeout[] = { ms };
 
 	if (now < db->retry_at) {
 		tg_fail(err, TG_E_UNAVAILABLE, NULL, "the database could not be reached a moment ago");
@@ -146,6 +152,7 @@ static enum tg_rc connect_now(struct tg_db *db, int64_t deadline, struct tg_erro
 	PQsetNoticeReceiver(db->conn, note, db);
 	if (PQsetnonblocking(db->conn, 1) != 0 || PQenterPipelineMode(db->conn) != 1)
 		return refuse(db, err, PQerrorMessage(db->conn));
+	snprintf(ms, sizeof ms, "%lld", (long long)db->statement_ms);
 	tg_db_start(db);
 	tg_db_queue(db, TG_SQL_SESSION_SETUP, timeout, 1);
 	if (tg_db_run(db, deadline, false, err) != TG_OK)
@@ -177,6 +184,11 @@ enum tg_rc tg_db_open(struct tg_db *db, int64_t deadline, struct tg_error *err)
 
 void tg_db_start(struct tg_db *db)
 {
+	/* What was queued and never run cannot be taken back from libpq, and would answer in place of what comes next. */
+	if (db->unrun) {
+		db->unrun = false;
+		tg_db_close(db);
+	}
 	for (int i = 0; i < db->items; i++)
 		PQclear(db->item[i].result);
 	db->items = 0;
@@ -188,6 +200,7 @@ static struct tg_db_item *push(struct tg_db *db, enum tg_db_item_kind kind, enum
 	struct tg_db_item *item;
 
 	assert(db->items < TG_DB_ITEMS);
+	db->unrun = true;
 	item = &db->item[db->items++];
 	*item = (struct tg_db_item){ .kind = kind, .id = id };
 	return item;

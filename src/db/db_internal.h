@@ -23,10 +23,13 @@ struct tg_db {
 	bool prepared[TG_SQL__MAX];
 	struct tg_db_item item[TG_DB_ITEMS];
 	int items, statements;
-	bool broken;               /* something could not be queued */
+	bool broken;               /* something could not be queued or sent */
+	bool unrun;                /* something is queued that nobody has run yet */
+	bool unsent;               /* a part of what tg_db_send() sends has not left yet */
 	bool unreplicated;         /* a commit's wait for its standby was cancelled */
 	bool was_open;
 	int pause_ms;              /* between attempts to connect */
+	int64_t statement_ms;
 	int64_t retry_at;
 	uint64_t reconnects;
 };

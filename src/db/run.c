@@ -102,7 +102,7 @@ enum tg_rc tg_db_run(struct tg_db *db, int64_t deadline, bool writes, struct tg_
 	memset(err, 0, sizeof *err);
 	if (db->items == 0 || db->item[db->items - 1].kind != TG_DB_SYNC)
 		tg_db_queue_sync(db);
-	db->broken = false;
+	db->broken = db->unsent = db->unrun = false;
 	db->unreplicated = false;
 	if (broken)
 		return lost(db, false, err, "the request could not be sent to the database");

@@ -16,6 +16,7 @@ static const struct { const char *code; enum tg_rc rc; } meanings[] = {
 	{ "TG409", TG_E_CONFLICT },
 	{ "TG422", TG_E_UNPROCESSABLE },
 	{ "TG429", TG_E_LIMIT },
+	{ "TG500", TG_E_INTERNAL },
 	{ "TGRPL", TG_E_CONFLICT },
 	{ "23505", TG_E_CONFLICT },
 	{ "40001", TG_E_RETRY },          /* serialization failure */

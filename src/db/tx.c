@@ -17,31 +17,36 @@ static void queue(struct tg_tx *tx, enum tg_sql id, const char *const *params, i
 static void queue_rate(struct tg_tx *tx, const struct tg_caller *caller, const struct tg_limit *limit)
 {
 	char grants[16], seconds[16];
-	const char *params[] = { caller->token_hash, limit->name, grants, seconds };
+	const char *params[] = { caller->token_hash, limit->name, grants, seconds, tx->ticket };
 
 	snprintf(grants, sizeof grants, "%d", limit->grants);
 	snprintf(seconds, sizeof seconds, "%d", limit->seconds);
 	tx->rate_at = tx->queued;
-	queue(tx, TG_SQL_RATE, params, 4);
+	queue(tx, TG_SQL_RATE, params, 5);
 	tg_db_queue_sync(tx->db);
 }
+
+/* Of this process: a verdict that an earlier request left in the session is never taken for this one's. */
+static unsigned long long tickets;
 
 void tg_tx_begin(struct tg_tx *tx, const struct tg_caller *caller, const struct tg_limit *limit)
 {
 	tx->queued = tx->runs = 0;
 	tx->rate_at = -1;
-	tx->refused_rate = tx->nudge = false;
+	tx->nudge = false;
 	tx->several = tx->several || tx->key.key != NULL;
 	tg_db_start(tx->db);
 	/* The anonymous principal has no window of its own: it is everybody. */
-	if (limit != NULL && limit->grants > 0 && caller != NULL && caller->token_hash != NULL)
+	if (limit != NULL && limit->grants > 0 && caller != NULL && caller->token_hash != NULL) {
+		snprintf(tx->ticket, sizeof tx->ticket, "%llu", ++tickets);
 		queue_rate(tx, caller, limit);
+	}
 	if (tx->several)
 		queue(tx, TG_SQL_BEGIN, NULL, 0);
 	if (caller != NULL) {
-		const char *params[] = { caller->token_hash, caller->scope, caller->request_id, caller->remote };
+		const char *params[] = { caller->token_hash, caller->scope, caller->request_id, caller->remote, tx->rate_at >= 0 ? tx->ticket : NULL };
 
-		queue(tx, TG_SQL_ENTER, params, 4);
+		queue(tx, TG_SQL_ENTER, params, 5);
 	}
 	if (tx->key.key != NULL) {
 		const char *params[] = { tx->key.method, tx->key.path, tx->key.key, tx->key.body_hash };
@@ -60,7 +65,7 @@ static enum tg_rc round_trip(struct tg_tx *tx)
 		if (tg_rows_count(r) == 1) {
 			tx->remaining = (int)tg_rows_int(r, 0, "remaining");
 			tx->reset_seconds = (int)tg_rows_int(r, 0, "reset_seconds");
-			tx->refused_rate = tg_rows_bool(r, 0, "refused");
+			tx->granted = !tg_rows_bool(r, 0, "refused");
 		}
 	}
 	tx->runs++;
@@ -91,6 +96,8 @@ enum tg_rc tg_tx_enter_alone(struct tg_tx *tx)
 
 enum tg_rc tg_tx_commit(struct tg_tx *tx, int status, const char *headers, const char *body)
 {
+	enum tg_rc rc;
+
 	if (!tx->several)
 		return TG_OK;
 	tg_db_start(tx->db);
@@ -102,8 +109,10 @@ enum tg_rc tg_tx_commit(struct tg_tx *tx, int status, const char *headers, const
 		tg_db_queue(tx->db, TG_SQL_IDEMPOTENCY_STORE, params, 6);
 	}
 	tg_db_queue(tx->db, TG_SQL_COMMIT, NULL, 0);
-	tx->several = false;
-	return tg_db_run(tx->db, tx->deadline, tx->writes, tx->err);
+	rc = tg_db_run(tx->db, tx->deadline, tx->writes, tx->err);
+	/* What failed before the commit is still open, and is rolled back by the caller. */
+	tx->several = rc != TG_OK;
+	return rc;
 }
 
 void tg_tx_rollback(struct tg_tx *tx)

@@ -229,6 +229,7 @@ enum tg_rc tg_request_init(struct tg_request *rq, struct tg_io *io, struct tg_ar
 	take_ids(rq);
 	take_token(rq);
 	rc = take_path(rq, mount, err);
+	rq->has_path = rc == TG_OK;
 	next = take_content(rq, rc == TG_OK ? err : &other);
 	rc = rc == TG_OK ? next : rc;
 	next = take_key(rq, rc == TG_OK ? err : &other);

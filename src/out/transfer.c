@@ -220,7 +220,8 @@ void tg_out_start(struct tg_out *o, struct tg_transfer *t)
 	curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body_len);
 	curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, t->body);
 	curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)t->timeout_ms);
-	curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, t->timeout_ms < CONNECT_TIMEOUT_MS ? (long)t->timeout_ms : CONNECT_TIMEOUT_MS);
+	/* Never all of its time, so that "not sent" is told before the lease runs out. */
+	curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, t->timeout_ms * 3 / 4 < CONNECT_TIMEOUT_MS ? (long)(t->timeout_ms * 3 / 4 + 1) : CONNECT_TIMEOUT_MS);
 	set_proxy_exceptions(t);
 	/* Through a proxy the guard sees the proxy, so at least an address that stands in the URL is judged here. */
 	if (!t->trusted && o->opt.proxy[0] != '\0' && refuse(t, t->url, tg_guard_judge_url(o->opt.guard, t->url)))
@@ -243,10 +244,11 @@ void tg_out_wait(struct tg_out *o, struct pollfd *extra, unsigned n, int timeout
 
 	assert(n <= sizeof w / sizeof *w);
 	for (unsigned i = 0; i < n; i++)
-		w[i] = (struct curl_waitfd){ .fd = extra[i].fd, .events = CURL_WAIT_POLLIN };
+		w[i] = (struct curl_waitfd){ .fd = extra[i].fd, .events = (short)((extra[i].events & POLLIN ? CURL_WAIT_POLLIN : 0) |
+		    (extra[i].events & POLLOUT ? CURL_WAIT_POLLOUT : 0)) };
 	curl_multi_poll(o->multi, w, n, timeout_ms, NULL);
 	for (unsigned i = 0; i < n; i++)
-		extra[i].revents = w[i].revents != 0 ? POLLIN : 0;
+		extra[i].revents = (short)((w[i].revents & ~CURL_WAIT_POLLOUT ? POLLIN : 0) | (w[i].revents & CURL_WAIT_POLLOUT ? POLLOUT : 0));
 }
 
 static void judge_end(struct tg_transfer *t, CURLcode code)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * children: owns the worker processes: how many there are and who is next. Promises that a dead one is replaced, at once as a
- * rule and at most once a second where workers die young, and that a reload ends no worker before another is ready in its
- * place. Never gives up. */
+ * rule and at most once a second where workers die young, that a reload ends no worker before another is ready in its
+ * place, and that it is called done when nobody with the old settings is left. Never gives up. */
 #include <assert.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -28,7 +28,7 @@ struct child {                 /* one per slot of the scoreboard */
 struct tg_children {
 	struct tg_children_setup s;
 	unsigned generation;
-	bool announced, reloading, stopping;
+	bool announced, reloading, replaced, stopping;   /* replaced: those of before the reload were told to leave */
 	int64_t pause_ms, next_ms, young_ms;
 	uint32_t slots;
 	struct child child[];
@@ -249,6 +249,16 @@ static void kill_late(struct tg_children *c)
 	}
 }
 
+static bool any_of_before(const struct tg_children *c)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->slots; i++)
+		if (c->child[i].pid && c->child[i].generation != c->generation)
+			return true;
+	return false;
+}
+
 void tg_children_tend(struct tg_children *c)
 {
 	struct census n;
@@ -262,10 +272,13 @@ void tg_children_tend(struct tg_children *c)
 		return;
 	if (!c->announced)
 		tg_log(TG_LOG_INFO, "ready", "workers=%u", n.fresh_ready);
-	if (c->reloading)
-		tg_log(TG_LOG_INFO, "reload.done", "workers=%u", n.fresh_ready);
+	c->replaced |= c->reloading;
 	c->announced = true;
 	c->reloading = false;
+	if (!c->replaced || any_of_before(c))
+		return;
+	tg_log(TG_LOG_INFO, "reload.done", "workers=%u", n.fresh_ready);
+	c->replaced = false;
 }
 
 void tg_children_reload(struct tg_children *c)
@@ -275,6 +288,7 @@ void tg_children_reload(struct tg_children *c)
 	tg_log(TG_LOG_INFO, "reload", "workers=%u", c->s.workers);
 	c->generation++;
 	c->reloading = true;
+	c->replaced = false;
 }
 
 void tg_children_stop(struct tg_children *c, bool at_once)

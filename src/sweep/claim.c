@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * claim: one round trip for new work: what the clock asks for (promote, expire), then claims, in one transaction, while transfers go on.
+ * claim: one round trip for new work: what the clock asks for (promote, expire, regain), then claims, in one transaction, while transfers go on.
  * Promises that nothing is sent for a claim before its commit is known. A claim whose commit is in doubt is left to its lease. */
 #include <string.h>
 
@@ -10,7 +10,7 @@
 #define ROUND_MS 10000
 #define CHORES_MS 250                  /* the poll that a lost nudge costs */
 #define CHORES_ROWS "500"
-#define TTL_MS 10000                   /* what was never claimed has no index of its own; a year's wait can wait ten seconds more */
+#define SLOW_MS 10000                  /* what was never claimed has no index of its own, and a type changes seldom */
 
 static const char *number(struct sweep *s, long long n)
 {
@@ -43,16 +43,18 @@ static void put_hosts(struct sweep *s, const char **names, const char **taken)
 static void queue_claims(struct sweep *s, int *queued)
 {
 	const char *names, *taken;
+	int pool = tg_out_free_count(s->out);   /* the lanes claim from it one after the other */
 
 	sweep_hosts_pace(s);
 	put_hosts(s, &names, &taken);
 	for (int lane = 0; lane < LANE__MAX; lane++) {
-		int room = sweep_lane_room(s, lane);
+		int wanted = sweep_lane_room(s, lane), room = wanted < pool ? wanted : pool;
 		const char *params[] = { number(s, room), s->name, names, taken, number(s, s->host_transfers), number(s, sweep_lane_timeout(lane)) };
 
 		s->claiming.claim[lane] = -1;
 		if (room == 0)
 			continue;
+		pool -= room;
 		tg_db_queue(s->link[LINK_CLAIM].db, sweep_lanes[lane].claim, params, 6);
 		s->claiming.claim[lane] = (*queued)++;
 	}
@@ -60,19 +62,22 @@ static void queue_claims(struct sweep *s, int *queued)
 
 static void queue_chores(struct sweep *s, int64_t now, int *queued)
 {
-	bool ttl = now >= s->ttl_at;
-	const char *promote[] = { CHORES_ROWS };
-	const char *expire[] = { CHORES_ROWS, number(s, ttl ? tg_conf_int(TG_CONF_TASKGATE_TTL) : 0), number(s, tg_conf_int(TG_CONF_TASKGATE_RETRY_FIRST)) };
+	bool slow = now >= s->slow_at;
+	const char *most[] = { CHORES_ROWS };
+	const char *expire[] = { CHORES_ROWS, number(s, slow ? tg_conf_int(TG_CONF_TASKGATE_TTL) : 0), number(s, tg_conf_int(TG_CONF_TASKGATE_RETRY_FIRST)) };
 
-	s->claiming.promote = s->claiming.expire = -1;
+	s->claiming.promote = s->claiming.expire = s->claiming.regain = -1;
 	if (now < s->chores_at)
 		return;
-	if (ttl)
-		s->ttl_at = now + TTL_MS;
-	tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_PROMOTE, promote, 1);
+	tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_PROMOTE, most, 1);
 	s->claiming.promote = (*queued)++;
 	tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_EXPIRE, expire, 3);
 	s->claiming.expire = (*queued)++;
+	if (slow) {
+		tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_REGAIN, most, 1);
+		s->claiming.regain = (*queued)++;
+		s->slow_at = now + SLOW_MS;
+	}
 	s->chores_at = now + CHORES_MS;
 }
 
@@ -136,7 +141,8 @@ static int read_claims(struct sweep *s)
 
 static long long read_chores(struct sweep *s)
 {
-	struct tg_rows promote = tg_db_rows(s->link[LINK_CLAIM].db, s->claiming.promote), expire = tg_db_rows(s->link[LINK_CLAIM].db, s->claiming.expire);
+	struct tg_db *db = s->link[LINK_CLAIM].db;
+	struct tg_rows promote = tg_db_rows(db, s->claiming.promote), expire = tg_db_rows(db, s->claiming.expire), regain = tg_db_rows(db, s->claiming.regain);
 	long long done = 0;
 
 	if (tg_rows_count(promote) == 1) {
@@ -149,6 +155,8 @@ static long long read_chores(struct sweep *s)
 	}
 	if (tg_rows_count(expire) == 1)
 		done += tg_rows_int(expire, 0, "late") + tg_rows_int(expire, 0, "given_back");
+	if (tg_rows_count(regain) == 1)
+		done += tg_rows_int(regain, 0, "regained");
 	if (done > 0)
 		s->chores_at = tg_clock_ms();
 	return done;
@@ -157,7 +165,7 @@ static long long read_chores(struct sweep *s)
 enum tg_rc sweep_claim_end(struct sweep *s, struct tg_error *err)
 {
 	struct sweep_link *link = &s->link[LINK_CLAIM];
-	enum tg_rc rc = tg_db_run(link->db, link->deadline, true, err);
+	enum tg_rc rc = tg_db_run(link->db, sweep_link_deadline(link), true, err);
 	long long chores;
 	int claimed;
 

@@ -54,7 +54,7 @@ const char *sweep_handler_prepare(struct sweep *s, struct sweep_job *j, struct t
 	j->deadline_ms = j->claimed_ms + tg_rows_int(rows, row, "timeout_s") * 1000;
 	if (url == NULL) {
 		j->reason = "its type has no handler any more";
-		return "release";
+		return "release";       /* which takes it to the pull lane */
 	}
 	put_body(j, rows, row);
 	t->url = tg_arena_strdup(t->arena, url);

@@ -12,6 +12,7 @@
 #include "taskgate/nudge.h"
 
 #define POLL_MS 250
+#define ANSWER_MS 2000
 #define LATE_MS 15000                  /* after the linger, for outcomes that a lost database did not take yet */
 
 static void told_to_stop(struct sweep *s)
@@ -21,6 +22,9 @@ static void told_to_stop(struct sweep *s)
 	while (read(s->signal_fd, &si, sizeof si) == (ssize_t)sizeof si) {
 		tg_log(TG_LOG_DEBUG, "sweep.stop", "signal=%u", si.ssi_signo);
 		s->stopping = true;
+		/* From here on LATE_MS counts: whoever asks us to stop does not wait for the rest of the linger as well. */
+		if (s->leave_at > tg_clock_ms())
+			s->leave_at = tg_clock_ms();
 	}
 }
 
@@ -35,9 +39,13 @@ static void wait_for_something(struct sweep *s, int timeout_ms)
 		nudge = (int)n;
 		fds[n++] = (struct pollfd){ .fd = s->nudge_fd, .events = POLLIN };
 	}
-	for (int i = 0; i < LINK__MAX; i++)
-		if (s->link[i].sent && tg_db_socket(s->link[i].db) >= 0)
-			fds[n++] = (struct pollfd){ .fd = tg_db_socket(s->link[i].db), .events = POLLIN };
+	for (int i = 0; i < LINK__MAX; i++) {
+		short events;
+		int fd = tg_db_socket(s->link[i].db, &events);
+
+		if (s->link[i].sent && fd >= 0)
+			fds[n++] = (struct pollfd){ .fd = fd, .events = events };
+	}
 	tg_out_wait(s->out, fds, n, timeout_ms);
 	if (fds[0].revents != 0)
 		told_to_stop(s);
@@ -45,13 +53,6 @@ static void wait_for_something(struct sweep *s, int timeout_ms)
 		tg_nudge_drain(s->nudge_fd);
 		s->nudged = true;
 	}
-}
-
-static bool readable(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	return fd < 0 || poll(&p, 1, 0) != 0;
 }
 
 static bool wants_settle(const struct sweep *s, int64_t now)
@@ -93,13 +94,21 @@ static enum tg_rc end_round(struct sweep *s, enum sweep_link_name name, struct t
 	return rc;
 }
 
+/* An answer that began in time is read to its end: a claim that is in doubt costs its tasks an attempt. */
+int64_t sweep_link_deadline(const struct sweep_link *link)
+{
+	int64_t least = tg_clock_ms() + ANSWER_MS;
+
+	return link->deadline > least ? link->deadline : least;
+}
+
 /* Ends the round trip that is under way, or begins one. False where the database cannot be reached. */
 static bool step_link(struct sweep *s, enum sweep_link_name name, bool wanted, enum tg_rc *rc, struct tg_error *err)
 {
 	struct sweep_link *link = &s->link[name];
 
 	if (link->sent) {
-		if (readable(tg_db_socket(link->db)) || tg_clock_ms() >= link->deadline)
+		if (tg_db_answers(link->db) || tg_clock_ms() >= link->deadline)
 			*rc = end_round(s, name, err);
 		return true;
 	}
@@ -159,7 +168,7 @@ static enum tg_rc begin(struct sweep *s, struct tg_error *err)
 
 	for (;;) {
 		rc = sweep_hello(s, err);
-		if (rc != TG_E_UNAVAILABLE || s->opt->once || s->opt->preview || tg_clock_ms() >= s->leave_at)
+		if ((rc != TG_E_UNAVAILABLE && rc != TG_E_INDOUBT && rc != TG_E_RETRY) || s->opt->once || s->opt->preview || tg_clock_ms() >= s->leave_at)
 			return rc;
 		wait_for_something(s, POLL_MS);
 		if (s->stopping)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * purge: takes away what has been kept long enough, a thousand rows a statement, so that no lock is held for long. One sweeper each ten minutes,
- * whoever is first; `--once` does it whenever it is asked. What it deletes is decided in SQL alone; the history stays. */
+ * whoever is first; `--once` does it whenever it is asked. First come the partitions of the months ahead; a step that fails is left to the next
+ * purge and holds up no other. What it deletes is decided in SQL alone; the history stays. */
 #include "sweep_internal.h"
 #include "taskgate/clock.h"
 #include "taskgate/log.h"
@@ -9,9 +10,17 @@
 #define EVERY_S "600"
 #define LOOK_MS 60000
 
-static const enum tg_sql steps[] = {
-	TG_SQL_SWEEP_PURGE_IDEMPOTENCY, TG_SQL_SWEEP_PURGE_RATE_WINDOW, TG_SQL_SWEEP_PURGE_TOKEN, TG_SQL_SWEEP_PURGE_DELIVERY, TG_SQL_SWEEP_PURGE_SWEEPER,
-	TG_SQL_SWEEP_PURGE_HOST_STATE, TG_SQL_SWEEP_PURGE_TASK_LOG, TG_SQL_SWEEP_PURGE_TASK,
+static const struct { enum tg_sql sql; int params; } steps[] = {
+	{ TG_SQL_SWEEP_PARTITIONS, 0 },
+	{ TG_SQL_SWEEP_PURGE_IDEMPOTENCY, 1 },
+	{ TG_SQL_SWEEP_PURGE_RATE_WINDOW, 1 },
+	{ TG_SQL_SWEEP_PURGE_TYPE_POLL, 1 },
+	{ TG_SQL_SWEEP_PURGE_TOKEN, 1 },
+	{ TG_SQL_SWEEP_PURGE_DELIVERY, 1 },
+	{ TG_SQL_SWEEP_PURGE_SWEEPER, 1 },
+	{ TG_SQL_SWEEP_PURGE_HOST_STATE, 1 },
+	{ TG_SQL_SWEEP_PURGE_TASK_LOG, 1 },
+	{ TG_SQL_SWEEP_PURGE_TASK, 2 },
 };
 #define STEPS ((int)(sizeof steps / sizeof *steps))
 
@@ -40,10 +49,10 @@ void sweep_purge_step(struct sweep *s)
 		begin(s);
 		return;
 	}
-	tasks = steps[s->purge_step] == TG_SQL_SWEEP_PURGE_TASK;
+	tasks = steps[s->purge_step].sql == TG_SQL_SWEEP_PURGE_TASK;
 	params[0] = tg_arena_printf(s->arena, "%d", ROWS);
 	params[1] = tg_arena_printf(s->arena, "%lld", s->purge_seq);
-	if (tg_db_call(s->link[LINK_CLAIM].db, steps[s->purge_step], params, tasks ? 2 : 1, tg_clock_ms() + 30000, true, &rows, &err) != TG_OK) {
+	if (tg_db_call(s->link[LINK_CLAIM].db, steps[s->purge_step].sql, params, steps[s->purge_step].params, tg_clock_ms() + 30000, true, &rows, &err) != TG_OK) {
 		tg_log_error(TG_LOG_WARNING, "purge.step", &err);
 		s->purge_step++;
 	} else {

@@ -174,7 +174,7 @@ static void read_beat(struct sweep *s)
 enum tg_rc sweep_settle_end(struct sweep *s, struct tg_error *err)
 {
 	struct sweep_link *link = &s->link[LINK_SETTLE];
-	enum tg_rc rc = tg_db_run(link->db, link->deadline, true, err);
+	enum tg_rc rc = tg_db_run(link->db, sweep_link_deadline(link), true, err);
 
 	link->sent = false;
 	s->idle = false;

@@ -89,6 +89,8 @@ enum tg_rc sweep_hello(struct sweep *s, struct tg_error *err)
 
 	if (rc == TG_OK)
 		rc = tg_db_check_role(db, "taskgate_sweep", tg_clock_ms() + START_MS, err);
+	if (rc == TG_E_CONFIG)
+		return tg_fail(err, rc, "TASKGATE_SWEEP_DATABASE", "TASKGATE_SWEEP_DATABASE: %s", err->message);
 	if (rc != TG_OK || s->opt->preview)
 		return rc;
 	rc = tg_db_call(db, TG_SQL_SWEEP_HELLO, params, 3, tg_clock_ms() + START_MS, true, &rows, err);
@@ -137,6 +139,8 @@ static enum tg_rc prepare(struct sweep *s, struct tg_arena *keep, struct tg_erro
 {
 	enum tg_rc rc = tg_guard_parse(&s->guard, tg_conf_text(TG_CONF_TASKGATE_OUTBOUND_ALLOW), err);
 
+	if (rc == TG_OK && tg_conf_text(TG_CONF_TASKGATE_SWEEP_DATABASE)[0] == '\0')
+		rc = tg_fail(err, TG_E_CONFIG, "TASKGATE_SWEEP_DATABASE", "TASKGATE_SWEEP_DATABASE is not set");
 	if (rc == TG_OK)
 		rc = read_secret(s, keep, err);
 	if (rc == TG_OK)

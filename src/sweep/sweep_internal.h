@@ -59,7 +59,7 @@ struct settle_round {                  /* indexes of statements, -1 for none */
 };
 
 struct claim_round {
-	int claim[LANE__MAX], promote, expire;
+	int claim[LANE__MAX], promote, expire, regain;
 	int64_t claimed_ms;
 	bool quiet;                    /* nothing was under way when it was sent */
 };
@@ -79,7 +79,7 @@ struct sweep {
 	bool idle;                     /* nothing was under way, and a look found nothing to do */
 	bool nudged;                   /* something became due, somebody said or we know */
 	bool hungry;                   /* the last claim gave something, or slots were freed since: there may be more */
-	int64_t leave_at, beat_at, chores_at, ttl_at, purge_at;
+	int64_t leave_at, beat_at, chores_at, slow_at, purge_at;
 	int purge_step;                /* -1: not purging */
 	long long purge_seq;
 	uint64_t settled;
@@ -150,6 +150,7 @@ enum tg_rc sweep_preview(struct sweep *, struct tg_error *);
 void sweep_purge_step(struct sweep *);         /* one statement of a purge that is under way, or its begin */
 
 /* loop.c */
+int64_t sweep_link_deadline(const struct sweep_link *);    /* for ending its round trip */
 enum tg_rc sweep_loop(struct sweep *, struct tg_error *);
 
 #endif
