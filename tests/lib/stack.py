@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import signal
@@ -38,6 +39,13 @@ def started_at(pid):
     except (FileNotFoundError, ProcessLookupError):
         return None
     return None if rest[0] == "Z" else int(rest[19])
+
+
+def sanitizer_report(log):
+    """What a sanitizer has written into a program's log, from its first line on; None where there is nothing. (With gcc, UBSan does so
+    whatever its log_path says.)"""
+    at = re.search(r".*(runtime error:|ERROR: (Address|Leak)Sanitizer)", log)
+    return log[at.start():at.start() + 3000] if at else None
 
 
 class Process:
@@ -182,8 +190,12 @@ class Stack:
             c.close()
         if self.connection is not None:
             self.connection.close()
+        for part in ("sweep", "fcgi"):
+            self.sh(f"{part}-stop", check=False)
+        found = sanitizer_report("".join(p.read_text(errors="replace") for p in self.link.glob("log/*.*") if p.is_file()))
         self.sh("destroy", check=False)
         shutil.rmtree(self.temp, ignore_errors=True)
+        assert not found, found
 
     def read_env(self):
         lines = self.sh("env").stdout.decode().splitlines()

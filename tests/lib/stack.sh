@@ -106,14 +106,6 @@ start_time() {
 	[ "$1" = Z ] || echo "${20}"
 }
 
-session_of() {
-	local stat
-	{ stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 0
-	# shellcheck disable=SC2086
-	set -- ${stat##*) }
-	[ "$1" = Z ] || echo "$4"
-}
-
 # note_pid NAME PID PROGRAM: the start time stays the same through exec, so a child may be noted before it has become the program.
 note_pid() { echo "$2 $(start_time "$2") $(realpath "$3")" >"$S/run/$1.pid"; }
 
@@ -128,14 +120,17 @@ running() {
 
 # A killed master may leave workers: those of its session that run the same program.
 leftovers() {
-	local master exe proc runs
+	local master exe proc runs stat
 	[ -s "$S/run/$1.pid" ] || return 0
 	read -r master _ exe <"$S/run/$1.pid" || true
 	for proc in /proc/[0-9]*; do
+		stat=''
+		{ read -r -d '' stat <"$proc/stat"; } 2>/dev/null || [ -n "$stat" ] || continue
+		# shellcheck disable=SC2086
+		set -- ${stat##*) }
+		if [ "$1" = Z ] || [ "$4" != "$master" ]; then continue; fi
 		runs=$(readlink "$proc/exe" 2>/dev/null) || continue
-		if [ "${runs% (deleted)}" = "$exe" ] && [ "$(session_of "${proc#/proc/}")" = "$master" ]; then
-			echo "${proc#/proc/}"
-		fi
+		if [ "${runs% (deleted)}" = "$exe" ]; then echo "${proc#/proc/}"; fi
 	done
 }
 
@@ -240,7 +235,7 @@ pg_init() {
 pg_no_process() {
 	local proc
 	for proc in /proc/[0-9]*; do
-		[ "$(readlink "$proc/cwd" 2>/dev/null)" != "$S/pg/data" ] || return 1
+		if [ "$proc/cwd" -ef "$S/pg/data" ]; then return 1; fi
 	done
 }
 
@@ -393,7 +388,7 @@ stop_all() {
 	sweep_stop
 	end_part nginx TERM 10
 	end_part fcgi TERM 35
-	pg_stop
+	pg_stop "$pg_mode"
 }
 
 start_all() {
@@ -467,6 +462,8 @@ main() {
 	status) status ;;
 	stop) stop_all ;;
 	destroy)
+		# Nobody will read the data again, so nothing need be written to it.
+		pg_mode=immediate
 		stop_all
 		rm -rf "$S"
 		rm -rf "$dir"

@@ -66,9 +66,12 @@ class ToyFcgi:
         request = (named["REQUEST_METHOD"], named["REQUEST_URI"], body, named)
         self.seen.append(request[:3])
         answer = self.behave(request)
-        if answer is not None:
-            for kind, content in ((6, answer), (6, b""), (3, b"\0" * 8)):
-                connection.sendall(struct.pack(">BBHHBB", 1, kind, number, len(content), 0, 0) + content)
+        try:
+            if answer is not None:
+                for kind, content in ((6, answer), (6, b""), (3, b"\0" * 8)):
+                    connection.sendall(struct.pack(">BBHHBB", 1, kind, number, len(content), 0, 0) + content)
+        except OSError:
+            pass        # nginx has given up waiting
         connection.close()
 
     @staticmethod
@@ -101,7 +104,7 @@ class OwnNginx:
         (self.dir / "taskgate").mkdir()
         (self.dir / "tmp").mkdir()
         for f in (TOP / "nginx").glob("*.conf"):
-            text = f.read_text().replace("server unix:/run/taskgate/fcgi.sock;", " ".join(f"server unix:{u};" for u in upstreams))
+            text = f.read_text().replace("server unix:/run/taskgate/fcgi.sock;", " ".join(f"server unix:{u} max_fails=0;" for u in upstreams))
             for old, new in change:
                 text = text.replace(old, new)
             (self.dir / "taskgate" / f.name).write_text(text)
