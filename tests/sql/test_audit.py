@@ -42,6 +42,8 @@ TAMPER = {
     "changed time": ("update task_event set at = at + interval '1 us' where task_id = %(completed)s and seq = 3", "completed", 3, "changed"),
     "changed principal": ("update task_event set principal_id = null where task_id = %(created)s", "created", 1, "changed"),
     "changed remote": ("update task_event set remote = '10.0.0.1' where task_id = %(created)s", "created", 1, "changed"),
+    "changed claim of who it is for": ("update task_event set on_behalf = 'somebody' where task_id = %(created)s", "created", 1, "changed"),
+    "changed data": ("update task_event set data = '{}' where task_id = %(created)s", "created", 1, "changed"),
     "changed state": ("update task_event set to_state = 'failed' where task_id = %(completed)s and seq = 3", "completed", 3, "changed"),
     "event taken out": ("delete from task_event where task_id = %(completed)s and seq = 2", "completed", 3, "missing"),
     "first event taken out": ("delete from task_event where task_id = %(completed)s and seq = 1", "completed", 2, "missing"),
@@ -49,9 +51,9 @@ TAMPER = {
     "whole history taken out": ("delete from task_event where task_id = %(cancelled)s", "cancelled", 0, "no history"),
     "task taken out": ("delete from task where id = %(cancelled)s", "cancelled", 1, "gone"),
     "link forged": ("""update task_event set reason = 'x', hash = event_hash(prev_hash, task_id, seq, at, machine, from_state, event, to_state,
-        principal_id::text, remote, request_id, 'x') where task_id = %(completed)s and seq = 2""", "completed", 3, "does not go on"),
+        principal_id::text, on_behalf, remote, request_id, 'x', data::text) where task_id = %(completed)s and seq = 2""", "completed", 3, "does not go on"),
     "last link forged": ("""update task_event set reason = 'x', hash = event_hash(prev_hash, task_id, seq, at, machine, from_state, event, to_state,
-        principal_id::text, remote, request_id, 'x') where task_id = %(completed)s and seq = 3""", "completed", 3, "does not end"),
+        principal_id::text, on_behalf, remote, request_id, 'x', data::text) where task_id = %(completed)s and seq = 3""", "completed", 3, "does not end"),
 }
 
 

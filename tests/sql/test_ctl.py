@@ -119,7 +119,7 @@ def test_token_is_printed_alone_and_stored_as_its_digest(db, first):
     assert token not in audit(db)[2] and json.loads(audit(db)[2])["scopes"] == "disposition:read,work"
     assert token not in db.ctl("token", "list").stdout
     with Session(db, "taskgate_api") as s:
-        s.named("enter", "\\x" + digest.hex(), "work", "r", "127.0.0.1")
+        s.named("enter", "\\x" + digest.hex(), "work", "r", "127.0.0.1", None)
 
 
 def test_revoked_token_is_refused(db, first):
@@ -130,7 +130,7 @@ def test_revoked_token_is_refused(db, first):
     assert db.ctl("token", "revoke", new["token"], check=False).returncode == 64
     with Session(db, "taskgate_api") as s:
         with pytest.raises(Exception) as caught:
-            s.named("enter", "\\x" + hashlib.sha256(new["token"].encode()).hexdigest(), "work", "r", "127.0.0.1")
+            s.named("enter", "\\x" + hashlib.sha256(new["token"].encode()).hexdigest(), "work", "r", "127.0.0.1", None)
         assert caught.value.diag.constraint_name == "token_revoked"
 
 

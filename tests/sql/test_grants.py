@@ -132,5 +132,5 @@ def test_statements_do_not_reach_over(db, tenants):
 def test_enter_is_the_only_way_to_a_tenant_and_cannot_be_forged_by_a_token(db, tenants):
     with Session(db, "taskgate_api") as s:
         with pytest.raises(psycopg2.Error) as caught:
-            s.named("enter", "\\x" + "00" * 32, "disposition:read", "r", "127.0.0.1")
+            s.named("enter", "\\x" + "00" * 32, "disposition:read", "r", "127.0.0.1", None)
         assert caught.value.pgcode == "TG401"
