@@ -65,8 +65,8 @@ with late as materialized (
 	order by w.lease_until limit $1::integer for update skip locked
 ), stale as materialized (
 	select w.id, w.tenant_id, w.task_id, false as timed_out, true as never, w.last_error as why from work w
-	where $2::bigint > 0 and coalesce(w.unsent_since, w.run_at) < now() - make_interval(secs => $2::bigint) and w.lease_until is null
-		and (w.attempt = 0 or w.unsent_since is not null) and w.lane in ('handler', 'pull') and not exists (select from lane where name = 'expire' and paused_at is not null)
+	where $2::bigint > 0 and (w.unsent_since is not null or (w.ready and w.attempt = 0)) and w.lease_until is null
+		and coalesce(w.unsent_since, w.run_at) < now() - make_interval(secs => $2::bigint) and w.lane in ('handler', 'pull') and not exists (select from lane where name = 'expire' and paused_at is not null)
 	order by coalesce(w.unsent_since, w.run_at) limit $1::integer for update skip locked
 ), gone_by as materialized (
 	select id, tenant_id, task_id, timed_out, never, why from late union all select id, tenant_id, task_id, timed_out, never, why from stale
@@ -396,20 +396,22 @@ select count(*) as gone from gone
 -- name: sweep_purge_task
 -- Finished tasks past their tenant's keep_days: body, tags and lines go, the row stays as a tombstone and with it the entity and the history.
 -- One whose webhook is still to be sent waits for that: the body has its result. $2: only tasks behind this seq, so that one purge is one pass.
--- Result: gone, and the last seq seen.
+-- Result: gone (how many were looked at, those that wait among them), and the last seq seen.
 with old as materialized (
 	select t.tenant_id, t.id, t.seq from tenant n join task t on t.tenant_id = n.id
 	where n.keep_days > 0 and t.finished_at < now() - make_interval(days => n.keep_days) and t.purged_at is null and not t.legal_hold and t.seq > $2::bigint
-		and not exists (select from work w where w.tenant_id = t.tenant_id and w.task_id = t.id and w.lane = 'webhook')
 	order by t.seq limit $1::integer for update of t skip locked
+), free as materialized (
+	-- The offset keeps it a look-up by index for each: as a join, planned while nothing waits, it would compare all with all.
+	select o.tenant_id, o.id, o.seq from old o where not exists (select from work w where w.tenant_id = o.tenant_id and w.task_id = o.id and w.lane = 'webhook' offset 0)
 ), stone as (
 	update task t set purged_at = now(), tags = null, title = null, target_id = null, progress_message = null
-	from old o where t.tenant_id = o.tenant_id and t.id = o.id returning 1
+	from free o where t.tenant_id = o.tenant_id and t.id = o.id returning 1
 ), body as (
-	delete from task_body b using old o where b.tenant_id = o.tenant_id and b.task_id = o.id
+	delete from task_body b using free o where b.tenant_id = o.tenant_id and b.task_id = o.id
 ), tag as (
-	delete from task_tag g using old o where g.tenant_id = o.tenant_id and g.seq = o.seq
+	delete from task_tag g using free o where g.tenant_id = o.tenant_id and g.seq = o.seq
 ), line as (
-	delete from task_log l using old o where l.tenant_id = o.tenant_id and l.task_id = o.id
+	delete from task_log l using free o where l.tenant_id = o.tenant_id and l.task_id = o.id
 )
-select (select count(*) from stone) as gone, (select max(seq) from old) as last_seq
+select (select count(*) from old) as gone, (select max(seq) from old) as last_seq
