@@ -14,7 +14,7 @@ grant select, insert, update on type_poll to taskgate_api;
 grant select, insert on task_log to taskgate_api;
 grant select, insert, update, delete on work to taskgate_api;
 grant execute on function uuid7(), random_suffix(), tg_tenant(), tg_principal(), tg_may(text), refuse(text, text, text), url_host(text),
-	rate(bytea, text, integer, integer, text), enter(bytea, text, text, text, text), task_state_now(uuid), task_logs(uuid, timestamptz), task_history(uuid, timestamptz),
+	rate(bytea, text, integer, integer, text), enter(bytea, text, text, text, text), task_state_now(uuid), generic_entity(text), task_logs(uuid, timestamptz), task_history(uuid, timestamptz),
 	audit_refusal(bytea, text, text, text, text, integer),
 	idempotency_begin(text, text, text, bytea), retry_delay(integer, integer), type_admit(text, boolean, json), task_named(text, text),
 	backlog_by_lane() to taskgate_api;

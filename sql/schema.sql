@@ -174,6 +174,19 @@ CREATE FUNCTION public.event_hash(p_prev bytea, p_task uuid, p_seq integer, p_at
 $$;
 
 --
+-- Name: generic_entity(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.generic_entity(p_name text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+	return coalesce(
+		(select t.entity from task t where t.tenant_id = tg_tenant() and t.entity = p_name and t.kind = 'generic' and t.deleted_at is null and t.purged_at is null),
+		(select t.entity from task t where t.tenant_id = tg_tenant() and t.public_id = p_name and t.kind = 'generic'));
+end $$;
+
+--
 -- Name: guard_by_tenant(text[]); Type: PROCEDURE; Schema: public; Owner: -
 --
 
@@ -1726,6 +1739,13 @@ GRANT ALL ON FUNCTION public.enter(p_hash bytea, p_scope text, p_request text, p
 
 REVOKE ALL ON FUNCTION public.event_hash(p_prev bytea, p_task uuid, p_seq integer, p_at timestamp with time zone, VARIADIC p_parts text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.event_hash(p_prev bytea, p_task uuid, p_seq integer, p_at timestamp with time zone, VARIADIC p_parts text[]) TO taskgate_ctl;
+
+--
+-- Name: FUNCTION generic_entity(p_name text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.generic_entity(p_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.generic_entity(p_name text) TO taskgate_api;
 
 --
 -- Name: FUNCTION idempotency_begin(p_method text, p_path text, p_key text, p_body bytea); Type: ACL; Schema: public; Owner: -

@@ -247,6 +247,14 @@ begin
 			and t.deleted_at is null and t.purged_at is null));
 end $$;
 
+-- The entity of the generic task that a caller means by a name: the entity itself where there is one, else the task of that id.
+create function generic_entity(p_name text) returns text language plpgsql stable as $$
+begin
+	return coalesce(
+		(select t.entity from task t where t.tenant_id = tg_tenant() and t.entity = p_name and t.kind = 'generic' and t.deleted_at is null and t.purged_at is null),
+		(select t.entity from task t where t.tenant_id = tg_tenant() and t.public_id = p_name and t.kind = 'generic'));
+end $$;
+
 -- What a reader of one task may ask for besides: its log (system lines from the history, workers' lines; the newest 256 KiB) and its history, as JSON,
 -- the oldest first. Functions, because a statement that could read them prepares every partition even where it does not (270,000 of the
 -- 654,000 instructions of a GET). The task's own month is where they begin.
