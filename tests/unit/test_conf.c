@@ -72,7 +72,7 @@ static void conf_without_file_and_environment_gives_defaults(void **state)
 	(void)state;
 	assert_int_equal(load(""), TG_OK);
 	assert_string_equal(tg_conf_text(TG_CONF_TASKGATE_SOCKET), "/run/taskgate/fcgi.sock");
-	assert_int_equal(tg_conf_int(TG_CONF_TASKGATE_WORKERS), 8);
+	assert_int_equal(tg_conf_int(TG_CONF_TASKGATE_WORKERS), 4);
 	assert_string_equal(tg_conf_text(TG_CONF_TASKGATE_DATABASE), "");
 	assert_int_equal(tg_conf_origin(TG_CONF_TASKGATE_WORKERS), TG_CONF_DEFAULT);
 	assert_true(tg_conf_row(TG_CONF_TASKGATE_WEBHOOK_SECRET)->secret);
@@ -166,7 +166,7 @@ static void conf_environment_wins_and_is_checked(void **state)
 	assert_int_equal(tg_conf_origin(TG_CONF_TASKGATE_PUBLIC_URL), TG_CONF_ENVIRONMENT);
 	unsetenv("TASKGATE_PUBLIC_URL");
 	assert_int_equal(load(""), TG_OK);
-	assert_int_equal(tg_conf_int(TG_CONF_TASKGATE_WORKERS), 8);
+	assert_int_equal(tg_conf_int(TG_CONF_TASKGATE_WORKERS), 4);
 }
 
 static void conf_never_says_a_secret(void **state)
