@@ -63,7 +63,8 @@ with held as materialized (
 select (select lease_until from held) as lease_until, exists (select from held) as held, case when exists (select from held) then 'processing' else task_state_now($1::uuid) end as state
 
 -- name: work_log
--- $1 id, $2 fence, $3 level, $4 message. At most 1,000 lines a task are kept; logged says whether this one was.
+-- $1 id, $2 fence, $3 level, $4 message. Some 1,000 lines a task are kept (writers that race may add a few); logged says
+-- whether this one was.
 with held as materialized (
 	select id, lease_until from work where id = $1::uuid and tenant_id = tg_tenant() and fence = $2::bigint and lane in ('handler', 'pull') and deadline > now() for update
 ), written as (

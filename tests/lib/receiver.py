@@ -24,7 +24,7 @@ class Reply:
 
 class Receiver:
     def __init__(self):
-        self.seen, self.scripts, self.default = [], {}, Reply()
+        self.seen, self.answered, self.scripts, self.default = [], [], {}, Reply()
         self.lock = threading.Lock()
         outer = self
 
@@ -78,6 +78,8 @@ class Receiver:
             handler.close_connection = True
             return
         handler.wfile.write(reply.body)
+        with self.lock:
+            self.answered.append(handler.path)
 
     def url(self, path):
         return f"http://127.0.0.1:{self.port}{path}"
@@ -95,6 +97,10 @@ class Receiver:
     def wait(self, path, count=1, seconds=15):
         return until(lambda: len(self.at(path)) >= count and self.at(path),
                      lambda: f"{count} requests at {path}; there were {len(self.at(path))}", seconds)
+
+    def wait_answered(self, path, count, seconds=15):
+        """Until that many whole answers have been written at this path."""
+        until(lambda: self.answered.count(path) >= count, lambda: f"{count} answers at {path}; there were {self.answered.count(path)}", seconds)
 
     def close(self):
         self.server.shutdown()
