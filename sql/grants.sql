@@ -13,21 +13,41 @@ grant select, insert, delete on task_tag to taskgate_api;
 grant select, insert, update on type_poll to taskgate_api;
 grant select, insert on task_log to taskgate_api;
 grant select, insert, update, delete on work to taskgate_api;
+grant select on recipient, disposition_code, email_template, message_event to taskgate_api;
+grant select, insert on agent, entity, do_not_call, message_file, call to taskgate_api;
+grant select, insert, update on callback, contact, message to taskgate_api;
 grant execute on function uuid7(), random_suffix(), tg_tenant(), tg_principal(), tg_may(text), refuse(text, text, text), url_host(text),
 	rate(bytea, text, integer, integer, text), enter(bytea, text, text, text, text), task_state_now(uuid), generic_entity(text), task_logs(uuid, timestamptz), task_history(uuid, timestamptz),
 	audit_refusal(bytea, text, text, text, text, integer),
 	idempotency_begin(text, text, text, bytea), retry_delay(integer, integer), type_admit(text, boolean, json), task_named(text, text),
-	backlog_by_lane() to taskgate_api;
+	task_of_kind(text, text), message_log(uuid), message_events(uuid), message_reported(uuid, text, text, text, json, text, text), backlog_by_lane() to taskgate_api;
+grant execute on function template_render(text, jsonb, boolean), work_make(uuid, uuid, text, text, timestamptz, integer, bigint),
+	sms_make(uuid, text, text, text, text, integer, integer, integer, text, json),
+	email_make(uuid, text[], text[], text[], text, text, text, text, text, jsonb, json, json, integer, timestamptz, text, text[], text[], text[])
+	to taskgate_api, taskgate_sweep;
+grant execute on function entity_admit(text, boolean), email_or_null(text), phone_or_null(text), action_failed(text, text), callback_admit(text, text, boolean, boolean),
+	callback_crm_update(callback, jsonb), callback_follow_up(timestamptz, text, contact, jsonb), callback_next_id(text), callback_retry(timestamptz, integer, callback, contact),
+	do_not_call_add(text, text),
+	callback_finish(text, text, text, text, json, text, timestamptz, text, integer, jsonb, boolean, boolean) to taskgate_api;
 
-grant select on tenant, webhook_key, task_type, migration, state_edge, task_event, principal to taskgate_sweep;
+grant select on tenant, webhook_key, task_type, migration, state_edge, task_event, principal, recipient, email_template to taskgate_sweep;
+grant select, insert, update, delete on message to taskgate_sweep;
+grant select, insert, delete on message_file to taskgate_sweep;
+grant select, delete on message_event to taskgate_sweep;
+grant select, update, delete on twilio_event to taskgate_sweep;
 grant select, insert, update on task, task_body, delivery, lane, sweeper, host_state, cluster_mark, task_log to taskgate_sweep;
 grant select, insert, update, delete on work to taskgate_sweep;
 grant select, delete on type_poll, task_tag, idempotency, rate_window, sweeper, host_state, token, task_log, task_body, delivery to taskgate_sweep;
 grant execute on function uuid7(), tg_tenant(), tg_principal(), url_host(text), retry_delay(integer, integer), partition_ensure(integer),
-	refuse(text, text, text) to taskgate_sweep;
+	refuse(text, text, text), random_suffix(), lane_pick(text, integer, text[], integer[], integer), twilio_status(text), status_rank(text),
+	message_end(uuid, uuid, boolean, text, json), message_becomes(uuid, uuid, text, text, text, text), message_waits(uuid, uuid, integer),
+	message_again(uuid, uuid, text, text, text, integer, integer), message_settle(uuid, bigint, text, json, text, integer, integer[]),
+	voicemail_tell(uuid, uuid), voicemail_notify(integer) to taskgate_sweep;
 
 grant select on all tables in schema public to taskgate_ctl;
 grant insert, update on tenant, principal, token, webhook_key, customer, persona, task_type, lane, task, task_body to taskgate_ctl;
+grant insert, update, delete on agent, contact, callback, entity, recipient, disposition_code, email_template, do_not_call to taskgate_ctl;
+grant update on message to taskgate_ctl;
 grant insert, update, delete on work to taskgate_ctl;
 grant insert on audit to taskgate_ctl;
 grant update on delivery to taskgate_ctl;

@@ -21,11 +21,39 @@ CREATE DOMAIN public.delivery_state AS text
 	CONSTRAINT delivery_state CHECK ((VALUE = ANY (ARRAY['pending'::text, 'delivered'::text, 'dead'::text])));
 
 --
+-- Name: delivery_status; Type: DOMAIN; Schema: public; Owner: -
+--
+
+CREATE DOMAIN public.delivery_status AS text
+	CONSTRAINT delivery_status CHECK ((VALUE = ANY (ARRAY['queued'::text, 'rendering'::text, 'sending'::text, 'sent'::text, 'delivered'::text, 'failed'::text, 'undelivered'::text, 'bounced'::text, 'complained'::text])));
+
+--
+-- Name: directory_id; Type: DOMAIN; Schema: public; Owner: -
+--
+
+CREATE DOMAIN public.directory_id AS text
+	CONSTRAINT directory_id CHECK ((((length(VALUE) >= 1) AND (length(VALUE) <= 128)) AND (VALUE !~ '[[:cntrl:]]'::text)));
+
+--
+-- Name: email_address; Type: DOMAIN; Schema: public; Owner: -
+--
+
+CREATE DOMAIN public.email_address AS text
+	CONSTRAINT email_address CHECK (((length(VALUE) <= 254) AND (VALUE ~ '^[A-Za-z0-9.!#$%&''*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$'::text)));
+
+--
 -- Name: log_level; Type: DOMAIN; Schema: public; Owner: -
 --
 
 CREATE DOMAIN public.log_level AS text
 	CONSTRAINT task_log_level CHECK ((VALUE = ANY (ARRAY['debug'::text, 'info'::text, 'warning'::text, 'error'::text])));
+
+--
+-- Name: phone_number; Type: DOMAIN; Schema: public; Owner: -
+--
+
+CREATE DOMAIN public.phone_number AS text
+	CONSTRAINT phone_number CHECK ((VALUE ~ '^\+[1-9][0-9]{6,14}$'::text));
 
 --
 -- Name: task_attempts; Type: DOMAIN; Schema: public; Owner: -
@@ -91,6 +119,16 @@ CREATE DOMAIN public.task_timeout AS integer
 	CONSTRAINT task_timeout CHECK (((VALUE >= 1) AND (VALUE <= 86400)));
 
 --
+-- Name: action_failed(text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.action_failed(p_type text, p_reason text) RETURNS json
+    LANGUAGE sql IMMUTABLE
+    AS $$
+	select json_build_object('type', p_type, 'status', 'failed', 'reason', p_reason)
+$$;
+
+--
 -- Name: audit_refusal(bytea, text, text, text, text, integer); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -125,6 +163,327 @@ CREATE FUNCTION public.backlog_by_lane() RETURNS TABLE(lane text, waiting bigint
 		count(*) filter (where w.lease_until is not null), greatest(extract(epoch from now() - min(w.run_at) filter (where w.lease_until is null and w.run_at <= now()))::integer, 0)
 	from public.work w group by w.lane
 $$;
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: callback; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.callback (
+    tenant_id uuid NOT NULL,
+    id public.directory_id NOT NULL,
+    contact_id public.directory_id,
+    agent_id public.directory_id,
+    previous_id public.directory_id,
+    attempt_number integer DEFAULT 1 NOT NULL,
+    scheduled_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    finished_by uuid,
+    CONSTRAINT callback_attempt CHECK (((attempt_number >= 1) AND (attempt_number <= 1000)))
+);
+
+--
+-- Name: callback_admit(text, text, boolean, boolean); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.callback_admit(p_callback text, p_agent text, p_callbacks_closed boolean, p_agents_closed boolean) RETURNS public.callback
+    LANGUAGE plpgsql
+    AS $$
+declare c callback; able boolean;
+begin
+	if not p_callbacks_closed then
+		insert into callback (tenant_id, id) values (tg_tenant(), p_callback) on conflict do nothing;
+	end if;
+	select * into c from callback k where k.tenant_id = tg_tenant() and k.id = p_callback for update;
+	if not found then
+		perform refuse('TG404', 'callback_unknown', format('there is no callback %s', p_callback));
+	elsif c.finished_at is not null then
+		perform refuse('TG409', 'callback_finished', format('callback %s has already been finished', p_callback));
+	end if;
+	select a.enabled into able from agent a where a.tenant_id = tg_tenant() and a.id = p_agent;
+	if able is null and not p_agents_closed then
+		insert into agent (tenant_id, id) values (tg_tenant(), p_agent) on conflict do nothing;
+	elsif able is not true then
+		perform refuse('TG422', 'agent_invalid', format('agent %s is not %s', p_agent, case when able is null then 'known' else 'enabled' end));
+	end if;
+	return c;
+end $$;
+
+--
+-- Name: contact; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.contact (
+    tenant_id uuid NOT NULL,
+    id public.directory_id NOT NULL,
+    name text,
+    phone public.phone_number,
+    email public.email_address,
+    data jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT contact_data CHECK ((jsonb_typeof(data) = 'object'::text))
+);
+
+--
+-- Name: callback_crm_update(public.callback, jsonb); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.callback_crm_update(c public.callback, p_customer jsonb) RETURNS public.contact
+    LANGUAGE plpgsql
+    AS $$
+declare k contact;
+begin
+	if p_customer is not null then
+		insert into contact (tenant_id, id) values (tg_tenant(), coalesce(c.contact_id, c.id)) on conflict do nothing;
+		update contact t set data = t.data || p_customer, updated_at = now(), name = coalesce(t.name, p_customer ->> 'name'),
+				phone = coalesce(t.phone, phone_or_null(p_customer ->> 'phone')),
+				email = coalesce(t.email, email_or_null(p_customer ->> 'email_confirmed'), email_or_null(p_customer ->> 'email'))
+			where t.tenant_id = tg_tenant() and t.id = coalesce(c.contact_id, c.id) returning * into k;
+	else
+		select * into k from contact t where t.tenant_id = tg_tenant() and t.id = c.contact_id;
+	end if;
+	return k;
+end $$;
+
+--
+-- Name: uuid7(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.uuid7() RETURNS uuid
+    LANGUAGE sql PARALLEL SAFE
+    AS $$
+	select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing
+		substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
+$$;
+
+--
+-- Name: task; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.task (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT public.uuid7() NOT NULL,
+    parent_id uuid,
+    created_by uuid,
+    seq bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    due_at timestamp with time zone,
+    scheduled_at timestamp with time zone,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    deleted_at timestamp with time zone,
+    purged_at timestamp with time zone,
+    version integer DEFAULT 0 NOT NULL,
+    event_seq integer DEFAULT 0 NOT NULL,
+    timeout_s public.task_timeout DEFAULT 300 NOT NULL,
+    attempts public.task_attempts DEFAULT 0 NOT NULL,
+    retry_count public.task_retry_count DEFAULT 0 NOT NULL,
+    priority public.task_priority DEFAULT 5 NOT NULL,
+    progress public.task_progress,
+    legal_hold boolean DEFAULT false NOT NULL,
+    api text NOT NULL,
+    kind text NOT NULL,
+    machine text NOT NULL,
+    state public.task_state NOT NULL,
+    event text NOT NULL,
+    reason text,
+    public_id public.task_public_id NOT NULL,
+    entity public.task_entity,
+    title text,
+    type text,
+    action text,
+    target_id text,
+    callback_url text,
+    progress_message text,
+    tags text[],
+    event_hash bytea,
+    CONSTRAINT task_finished CHECK (((finished_at IS NOT NULL) = ((state)::text = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text, 'expired'::text])))),
+    CONSTRAINT task_started CHECK ((((state)::text <> 'processing'::text) OR (started_at IS NOT NULL)))
+)
+WITH (fillfactor='50');
+
+--
+-- Name: callback_finish(text, text, text, text, json, text, timestamp with time zone, text, integer, jsonb, boolean, boolean); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.callback_finish(p_entity text, p_callback text, p_agent text, p_code text, p_body json, p_next_type text, p_next_at timestamp with time zone, p_next_template text, p_next_attempt integer, p_customer jsonb, p_callbacks_closed boolean, p_agents_closed boolean, OUT made public.task, OUT actions_triggered json) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+declare c callback; k contact; actions json[] := '{}';
+begin
+	if not exists (select from disposition_code d where d.tenant_id = tg_tenant() and d.code = p_code) then
+		perform refuse('TG400', 'disposition_unknown', format('the disposition code %s is not known', p_code));
+	end if;
+	c := callback_admit(p_callback, p_agent, p_callbacks_closed, p_agents_closed);
+	k := callback_crm_update(c, p_customer);
+	if p_customer is not null then
+		actions := actions || json_build_object('type', 'crm_update', 'status', 'completed');
+	end if;
+	if p_next_type = 'retry_callback' then
+		actions := actions || callback_retry(p_next_at, p_next_attempt, c, k);
+	elsif p_next_type is not null then
+		actions := actions || callback_follow_up(p_next_at, p_next_template, k, jsonb_build_object('callback_id', c.id, 'agent_id', p_agent,
+			'disposition_code', p_code, 'outcome', p_body ->> 'outcome', 'notes', p_body ->> 'notes'));
+	end if;
+	if p_code = 'DO_NOT_CALL' and k.phone is null then
+		actions := actions || action_failed('do_not_call_added', 'no phone number of the contact is known');
+	elsif p_code = 'DO_NOT_CALL' then
+		perform do_not_call_add(k.phone, 'callback ' || c.id);
+		actions := actions || json_build_object('type', 'do_not_call_added', 'status', 'completed');
+	end if;
+	actions_triggered := array_to_json(actions);
+	insert into task (tenant_id, created_by, api, kind, machine, state, event, public_id, entity, target_id)
+		values (tg_tenant(), tg_principal(), 'disposition', 'callback_finish', 'callback_finish', 'pending', 'create', 'task-cbf-' || random_suffix(), p_entity, c.id)
+		returning * into made;
+	insert into task_body (tenant_id, task_id, input, output, detail) values (tg_tenant(), made.id, p_body,
+		json_build_object('callback_id', c.id, 'disposition_code', p_code, 'actions_triggered', actions_triggered),
+		json_build_object('agent_id', p_agent, 'outcome', p_body -> 'outcome', 'call_duration', p_body -> 'call_duration', 'notes', p_body -> 'notes',
+			'recording_url', p_body -> 'recording_url', 'wrap_up_time', p_body -> 'wrap_up_time', 'actions_triggered', actions_triggered));
+	update task set state = 'completed', event = 'complete', progress = 100 where tenant_id = tg_tenant() and id = made.id returning * into made;
+	update callback set finished_at = now(), finished_by = made.id, contact_id = coalesce(contact_id, k.id) where tenant_id = tg_tenant() and id = c.id;
+end $$;
+
+--
+-- Name: callback_follow_up(timestamp with time zone, text, public.contact, jsonb); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.callback_follow_up(p_at timestamp with time zone, p_template text, k public.contact, p_about jsonb) RETURNS json
+    LANGUAGE plpgsql
+    AS $$
+declare why text;
+begin
+	if not exists (select from email_template t where t.tenant_id = tg_tenant() and t.name = p_template) then
+		perform refuse('TG400', 'template_unknown', format('there is no email template %s', p_template));
+	elsif k.email is null then
+		return action_failed('followup_scheduled', 'no email address of the contact is known');
+	end if;
+	perform email_make(null, array[k.email::text], null, null, null, null, null, null, p_template, jsonb_strip_nulls(k.data || p_about
+		|| jsonb_build_object('name', k.name, 'email', k.email, 'phone', k.phone)), null, null, 5, p_at, null, null, null, null);
+	return json_build_object('type', 'followup_scheduled', 'status', 'completed', 'scheduled_for', to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
+exception when sqlstate 'TG400' then
+	get stacked diagnostics why = message_text;
+	if not exists (select from email_template t where t.tenant_id = tg_tenant() and t.name = p_template) then
+		raise;
+	end if;
+	return action_failed('followup_scheduled', why);
+end $$;
+
+--
+-- Name: callback_next_id(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.callback_next_id(p_id text) RETURNS text
+    LANGUAGE plpgsql
+    AS $_$
+declare digits text := substring(p_id from '([0-9]{1,15})$'); stem text; n bigint; made text;
+begin
+	stem := case when digits is null then left(p_id, 120) || '-' else left(p_id, length(p_id) - length(digits)) end;
+	n := coalesce(digits::bigint, 1);
+	for i in 1..1000 loop
+		made := stem || lpad((n + i)::text, greatest(length(digits), length((n + i)::text)), '0');
+		exit when length(made) <= 128 and not exists (select from callback where tenant_id = tg_tenant() and id = made);
+		made := null;
+	end loop;
+	return coalesce(made, 'cb-' || random_suffix());
+end $_$;
+
+--
+-- Name: callback_retry(timestamp with time zone, integer, public.callback, public.contact); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.callback_retry(p_at timestamp with time zone, p_attempt integer, c public.callback, k public.contact) RETURNS json
+    LANGUAGE plpgsql
+    AS $$
+declare made uuid; next text;
+begin
+	if k.phone is null then
+		return action_failed('callback_rescheduled', 'no phone number of the contact is known');
+	elsif exists (select from do_not_call d where d.tenant_id = tg_tenant() and d.number = k.phone) then
+		return action_failed('callback_rescheduled', 'the number is on the do-not-call list');
+	end if;
+	loop
+		next := callback_next_id(c.id);
+		insert into callback (tenant_id, id, contact_id, agent_id, previous_id, attempt_number, scheduled_at)
+			values (tg_tenant(), next, k.id, c.agent_id, c.id, coalesce(p_attempt, c.attempt_number + 1), p_at) on conflict do nothing;
+		exit when found;
+	end loop;
+	insert into task (tenant_id, created_by, api, kind, machine, state, event, public_id, scheduled_at, title)
+		values (tg_tenant(), tg_principal(), 'calls', 'call', 'call', 'pending', 'create', gen_random_uuid()::text, p_at, 'callback ' || next) returning id into made;
+	insert into task_body (tenant_id, task_id, detail) values (tg_tenant(), made, json_build_object('number', k.phone, 'callback_id', next));
+	insert into call (tenant_id, task_id, number, callback_id) values (tg_tenant(), made, k.phone, next);
+	perform work_make(tg_tenant(), made, 'call', 'twilio', p_at, 5, 0);
+	return json_build_object('type', 'callback_rescheduled', 'status', 'completed', 'scheduled_for', to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+		'new_callback_id', next);
+end $$;
+
+--
+-- Name: do_not_call_add(text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.do_not_call_add(p_number text, p_reason text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare calls uuid[];
+begin
+	insert into do_not_call (tenant_id, number, reason) values (tg_tenant(), p_number, p_reason) on conflict do nothing;
+	calls := array(select w.id from call c join work w on w.id = c.task_id where c.tenant_id = tg_tenant() and c.number = p_number order by w.id for update of w);
+	update task set state = 'cancelled', event = 'cancel', reason = 'the number was put on the do-not-call list'
+		where tenant_id = tg_tenant() and id = any (calls) and state = 'pending';
+	delete from work w using task t where w.id = any (calls) and t.tenant_id = tg_tenant() and t.id = w.id and t.finished_at is not null;
+end $$;
+
+--
+-- Name: email_make(uuid, text[], text[], text[], text, text, text, text, text, jsonb, json, json, integer, timestamp with time zone, text, text[], text[], text[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.email_make(p_parent uuid, p_to text[], p_cc text[], p_bcc text[], p_from text, p_from_name text, p_reply_to text, p_subject text, p_template text, p_data jsonb, p_headers json, p_metadata json, p_priority integer, p_run_at timestamp with time zone, p_callback_url text, p_file_names text[], p_file_types text[], p_files text[], OUT made public.task, OUT rendered text) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+declare t record;
+begin
+	select e.subject, e.text, e.html into t from public.email_template e where e.tenant_id = public.tg_tenant() and e.name = p_template;
+	if not found then
+		perform public.refuse('TG400', 'template_unknown', format('there is no email template %s', p_template));
+	end if;
+	rendered := public.template_render(coalesce(p_subject, t.subject), coalesce(p_data, '{}'), false);
+	if rendered ~ '[[:cntrl:]]' or length(rendered) > 998 then
+		perform public.refuse('TG400', 'template_error', 'the subject must be one line of at most 998 characters');
+	end if;
+	insert into public.task (tenant_id, parent_id, created_by, api, kind, machine, state, event, public_id, priority, retry_count, scheduled_at, callback_url)
+	values (public.tg_tenant(), p_parent, public.tg_principal(), 'disposition', 'email', 'email', 'pending', 'create', 'email_task_' || public.random_suffix(),
+		p_priority, 3, p_run_at, p_callback_url)
+	returning * into made;
+	insert into public.task_body (tenant_id, task_id, input, detail) values (public.tg_tenant(), made.id, p_metadata,
+		json_build_object('recipient', p_to[1], 'to', to_json(p_to), 'subject', rendered, 'template', p_template,
+			'attachments_count', coalesce(cardinality(p_files), 0), 'provider', 'smtp'));
+	insert into public.message_file (tenant_id, task_id, n, name, type, content)
+	select public.tg_tenant(), made.id, f.n, f.name, f.type, decode(f.content, 'base64')
+	from unnest(p_file_names, p_file_types, p_files) with ordinality f(name, type, content, n);
+	insert into public.message (tenant_id, task_id, channel, provider, sender, sender_name, reply_to, template, recipients, cc, bcc, headers, subject, text, html, file_bytes)
+	select public.tg_tenant(), made.id, 'email', 'smtp', p_from, p_from_name, p_reply_to, p_template, p_to, p_cc, p_bcc, p_headers, rendered,
+		public.template_render(t.text, coalesce(p_data, '{}'), false), public.template_render(t.html, coalesce(p_data, '{}'), true),
+		(select coalesce(sum(octet_length(content)), 0) from public.message_file f where f.tenant_id = public.tg_tenant() and f.task_id = made.id);
+	perform public.work_make(public.tg_tenant(), made.id, 'mail', 'smtp', coalesce(p_run_at, now()), p_priority, 0);
+end $$;
+
+--
+-- Name: email_or_null(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.email_or_null(p_value text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+begin
+	return p_value::email_address;
+exception when check_violation then
+	return null;
+end $$;
 
 --
 -- Name: enter(bytea, text, text, text, text); Type: FUNCTION; Schema: public; Owner: -
@@ -161,6 +520,21 @@ begin
 	perform set_config('tg.tenant', who.tenant_id::text, true), set_config('tg.principal', who.principal_id::text, true),
 		set_config('tg.scopes', array_to_string(who.scopes, ' '), true), set_config('tg.request', p_request, true),
 		set_config('tg.remote', p_remote, true);
+end $$;
+
+--
+-- Name: entity_admit(text, boolean); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.entity_admit(p_name text, p_closed boolean) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+	if not p_closed then
+		insert into entity (tenant_id, name) values (tg_tenant(), p_name) on conflict do nothing;
+	elsif not exists (select from entity e where e.tenant_id = tg_tenant() and e.name = p_name) then
+		perform refuse('TG404', 'entity_unknown', format('there is no entity %s', p_name));
+	end if;
 end $$;
 
 --
@@ -229,6 +603,246 @@ begin
 end $$;
 
 --
+-- Name: lane_pick(text, integer, text[], integer[], integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.lane_pick(p_lane text, p_most integer, p_hosts text[], p_taken integer[], p_host_most integer) RETURNS TABLE(id uuid, tenant_id uuid, task_id uuid, type text, failing boolean)
+    LANGUAGE plpgsql ROWS 32
+    AS $$
+begin
+	return query
+	with recursive pair as (
+		(select w.tenant_id, w.host from work w where w.lane = p_lane and w.lane <> 'pull' and w.ready and w.lease_until is null order by w.tenant_id, w.host limit 1)
+		union all
+		select n.tenant_id, n.host from pair p cross join lateral (
+			select w.tenant_id, w.host from work w where w.lane = p_lane and w.lane <> 'pull' and w.ready and w.lease_until is null and (w.tenant_id, w.host) > (p.tenant_id, p.host)
+			order by w.tenant_id, w.host limit 1) n
+	), open as materialized (
+		select p.tenant_id, p.host, case when h.failures >= 5 then 1 else p_host_most end - coalesce(b.taken, 0) as room, coalesce(h.failures, 0) > 0 as failing
+		from pair p left join unnest(p_hosts, p_taken) b(host, taken) on b.host = p.host left join host_state h on h.host = p.host
+		where (h.parked_until is null or h.parked_until <= now()) and not exists (select from lane l where l.name = p_lane and l.paused_at is not null)
+	), seen as materialized (
+		select c.id, c.task_id, c.type, o.tenant_id, o.host, o.room, o.failing, c.priority, c.run_at,
+			row_number() over (partition by o.tenant_id order by c.priority desc, c.run_at, c.id) as turn
+		from open o cross join lateral (
+			select w.id, w.task_id, w.type, w.priority, w.run_at from work w
+			where w.lane = p_lane and w.lane <> 'pull' and w.tenant_id = o.tenant_id and w.host = o.host and w.ready and w.lease_until is null
+			order by w.priority desc, w.run_at, w.id limit least(o.room, 4 + 2 * p_most / (select count(*) from open)) for update skip locked) c
+		where o.room > 0
+	)
+	select s.id, s.tenant_id, s.task_id, s.type, s.failing
+	from (select n.*, row_number() over (partition by n.host order by n.turn, n.priority desc, n.run_at, n.id) as host_turn from seen n) s
+	where s.host_turn <= s.room order by s.turn, s.priority desc, s.run_at, s.id limit p_most;
+end $$;
+
+--
+-- Name: message_again(uuid, uuid, text, text, text, integer, integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.message_again(p_tenant uuid, p_task uuid, p_host text, p_outcome text, p_reason text, p_wait_s integer, p_first_ms integer) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+declare unused boolean := p_outcome in ('release', 'unsent'); t record;
+begin
+	update task t1 set state = case when unused or (p_outcome = 'fail' and t1.attempts <= t1.retry_count) then 'pending' else 'failed' end,
+			event = case when unused then 'release' when p_outcome = 'fail' and t1.attempts <= t1.retry_count then 'retry' else 'fail' end,
+			reason = p_reason, attempts = t1.attempts - case when unused then 1 else 0 end
+		where t1.tenant_id = p_tenant and t1.id = p_task and t1.state = 'processing' returning t1.state, t1.attempts into t;
+	if not found or t.state = 'failed' then
+		update message set status = 'failed' where tenant_id = p_tenant and task_id = p_task and t.state = 'failed';
+		delete from work where id = p_task;
+		return false;
+	end if;
+	update work w set ready = false, lease_until = null, deadline = null, claimed_by = null, last_error = p_reason,
+			attempt = w.attempt - case when unused then 1 else 0 end, unsent_since = case when unused then coalesce(w.unsent_since, w.run_at) end,
+			run_at = case when not unused then now() + greatest(retry_delay(t.attempts, p_first_ms), make_interval(secs => p_wait_s))
+				else coalesce((select case when h.parked_until > now() then h.parked_until when p_outcome = 'unsent' then now() + retry_delay(h.failures, p_first_ms) end
+					from host_state h where h.host = p_host), now()) end
+		where w.id = p_task;
+	return true;
+end $$;
+
+--
+-- Name: message_becomes(uuid, uuid, text, text, text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.message_becomes(p_tenant uuid, p_task uuid, p_status text, p_sid text, p_error text, p_reason text) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+declare m record; moves boolean; stamp text := to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"');
+begin
+	select status, channel, recipients, cc, bcc into m from message where tenant_id = p_tenant and task_id = p_task for update;
+	moves := status_rank(p_status) > status_rank(m.status);
+	update message set provider_id = coalesce(provider_id, p_sid), error_code = coalesce(p_error, error_code), status = case when moves then p_status else status end,
+			sent_at = case when moves and p_status in ('sent', 'delivered', 'undelivered') then coalesce(sent_at, now()) else sent_at end,
+			delivered_at = case when moves and p_status = 'delivered' then now() else delivered_at end
+		where tenant_id = p_tenant and task_id = p_task;
+	if not moves then
+		return status_rank(m.status) < 4;
+	elsif p_status = 'delivered' then
+		perform message_end(p_tenant, p_task, true, null, json_build_object('delivered', true, 'delivery_time', stamp));
+	elsif p_status = 'sent' and m.channel = 'email' then
+		perform message_end(p_tenant, p_task, true, null, json_build_object('sent', true, 'sent_at', stamp,
+			'recipients', cardinality(m.recipients) + coalesce(cardinality(m.cc), 0) + coalesce(cardinality(m.bcc), 0)));
+	elsif status_rank(p_status) = 4 then
+		perform message_end(p_tenant, p_task, false, coalesce(p_reason, format('Twilio reported %s%s', p_status, coalesce(' (' || p_error || ')', ''))), null);
+	else
+		return true;
+	end if;
+	return false;
+end $$;
+
+--
+-- Name: message_end(uuid, uuid, boolean, text, json); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.message_end(p_tenant uuid, p_task uuid, p_ok boolean, p_reason text, p_output json) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+	update task set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = attempts + 1
+		where tenant_id = p_tenant and id = p_task and state = 'pending';
+	update task set state = case when p_ok then 'completed' else 'failed' end, event = case when p_ok then 'complete' else 'fail' end, reason = p_reason,
+			progress = case when p_ok then 100 else progress end
+		where tenant_id = p_tenant and id = p_task and state = 'processing';
+	if found and p_output is not null then
+		update task_body set output = p_output where tenant_id = p_tenant and task_id = p_task;
+	end if;
+	delete from work where id = p_task;
+end $$;
+
+--
+-- Name: message_events(uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.message_events(p_id uuid) RETURNS json
+    LANGUAGE sql STABLE
+    AS $$
+	select coalesce(json_agg(json_build_object('timestamp', to_char(e.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'event', e.event, 'recipient', e.recipient,
+		'message', e.message) order by e.seq), '[]')
+	from message_event e where e.tenant_id = tg_tenant() and e.task_id = p_id
+$$;
+
+--
+-- Name: message_log(uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.message_log(p_id uuid) RETURNS json
+    LANGUAGE sql STABLE
+    AS $$
+	select coalesce(json_agg(json_build_object('timestamp', to_char(e.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'status', e.event, 'message', e.message) order by e.seq), '[]')
+	from message_event e where e.tenant_id = tg_tenant() and e.task_id = p_id
+$$;
+
+--
+-- Name: message_note(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.message_note() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    AS $$
+begin
+	insert into public.message_event (tenant_id, task_id, seq, event, message)
+	select new.tenant_id, new.task_id, coalesce(max(e.seq), 0) + 1, new.status, case new.status
+			when 'queued' then 'Message queued' when 'rendering' then 'Message is being rendered' when 'sending' then 'Handed to ' || new.provider
+			when 'sent' then case new.channel when 'sms' then 'Sent to the carrier' else 'Taken by the mail server' end
+			when 'delivered' then 'Delivered' else 'Not delivered' end || coalesce(' (' || new.error_code || ')', '')
+	from public.message_event e where e.tenant_id = new.tenant_id and e.task_id = new.task_id;
+	return null;
+end $$;
+
+--
+-- Name: message_reported(uuid, text, text, text, json, text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.message_reported(p_task uuid, p_sid text, p_status text, p_error text, p_params json, p_request text, p_remote text, OUT known boolean, OUT moved boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+declare m record; status text := public.twilio_status(p_status);
+begin
+	select t.tenant_id, t.task_id, t.provider_id into m from public.message t where t.provider_id = p_sid and t.channel = 'sms';
+	if not found then
+		select t.tenant_id, t.task_id, t.provider_id into m from public.message t where t.task_id = p_task and t.channel = 'sms';
+	end if;
+	known := found;
+	moved := false;
+	insert into public.twilio_event (sid, status, task_id, params) values (p_sid, p_status, m.task_id, p_params) on conflict do nothing;
+	if not found or not known or status is null then
+		return;
+	end if;
+	-- Of a message that was sent twice the first one's failure says nothing.
+	if m.provider_id <> p_sid and status <> 'delivered' then
+		return;
+	end if;
+	perform set_config('tg.request', p_request, true), set_config('tg.remote', p_remote, true);
+	perform from public.work w where w.id = m.task_id for update;
+	if exists (select from public.task t where t.tenant_id = m.tenant_id and t.id = m.task_id and t.state in ('pending', 'processing')) then
+		moved := true;
+		if public.message_becomes(m.tenant_id, m.task_id, status, p_sid, p_error, null) then
+			update public.work set type = 'ask' where id = m.task_id;
+		end if;
+	end if;
+end $$;
+
+--
+-- Name: message_settle(uuid, bigint, text, json, text, integer, integer[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.message_settle(p_id uuid, p_fence bigint, p_outcome text, p_detail json, p_reason text, p_wait_s integer, p_pauses integer[], OUT settled boolean, OUT retried boolean) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+declare w record; why text := p_reason;
+begin
+	retried := false;
+	select w1.tenant_id, w1.host, w1.type into w from work w1
+		where w1.id = p_id and w1.fence = p_fence and w1.deadline is not null and w1.lane in ('sms', 'mail') for update;
+	settled := found;
+	if not found then
+		return;
+	end if;
+	if p_detail ->> 'code' is not null then
+		why := format('Twilio refused it: %s %s', p_detail ->> 'code', p_detail ->> 'message');
+	end if;
+	if p_outcome = 'sent' then
+		perform message_becomes(w.tenant_id, p_id, 'sent', null, null, null);
+	elsif p_outcome in ('accepted', 'asked') then
+		update message set segments = coalesce(nullif((p_detail ->> 'num_segments')::integer, 0), segments) where tenant_id = w.tenant_id and task_id = p_id;
+		perform message_becomes(w.tenant_id, p_id, 'sending', p_detail ->> 'sid', null, null);
+		if message_becomes(w.tenant_id, p_id, coalesce(twilio_status(p_detail ->> 'status'), 'sending'), p_detail ->> 'sid', p_detail ->> 'error_code', null) then
+			perform message_waits(w.tenant_id, p_id, p_pauses[2]);
+		end if;
+	elsif p_outcome = 'refuse' then
+		perform message_becomes(w.tenant_id, p_id, 'failed', null, p_detail ->> 'code', why);
+	elsif w.type = 'ask' then
+		perform message_waits(w.tenant_id, p_id, greatest(p_pauses[2], p_wait_s));
+	else
+		retried := message_again(w.tenant_id, p_id, w.host, p_outcome, why, p_wait_s, p_pauses[1]);
+	end if;
+end $$;
+
+--
+-- Name: message_waits(uuid, uuid, integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.message_waits(p_tenant uuid, p_task uuid, p_ask_s integer) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare m record;
+begin
+	update message m1 set asked = m1.asked + 1 from task t
+		where m1.tenant_id = p_tenant and m1.task_id = p_task and t.tenant_id = p_tenant and t.id = p_task
+		returning m1.status, m1.asked, t.started_at < now() - interval '4 hours' as over into m;
+	if m.over then
+		perform message_end(p_tenant, p_task, m.status = 'sent', case when m.status = 'sent' then 'sent; no report of its delivery came within four hours'
+			else 'Twilio did not send it within four hours' end, case when m.status = 'sent' then '{"delivered": null, "delivery_time": null}'::json end);
+	else
+		update work set type = 'ask', ready = false, lease_until = null, deadline = null, claimed_by = null, unsent_since = null,
+			run_at = now() + make_interval(secs => least(3600, p_ask_s * 2 ^ least(m.asked - 1, 12))) where id = p_task;
+	end if;
+end $$;
+
+--
 -- Name: partition_ensure(integer); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -257,6 +871,19 @@ begin
 		end loop;
 	end loop;
 	return made;
+end $$;
+
+--
+-- Name: phone_or_null(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.phone_or_null(p_value text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+begin
+	return p_value::phone_number;
+exception when check_violation then
+	return null;
 end $$;
 
 --
@@ -319,6 +946,69 @@ CREATE FUNCTION public.retry_delay(p_attempt integer, p_first_ms integer) RETURN
     AS $$
 	select make_interval(secs => least(p_first_ms * 2 ^ (least(greatest(p_attempt, 1), 20) - 1), 900000) * (0.8 + 0.4 * random()) / 1000.0)
 $$;
+
+--
+-- Name: sms_make(uuid, text, text, text, text, integer, integer, integer, text, json); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.sms_make(p_parent uuid, p_entity text, p_to text, p_from text, p_text text, p_characters integer, p_segments integer, p_priority integer, p_callback_url text, p_metadata json) RETURNS public.task
+    LANGUAGE plpgsql
+    AS $$
+declare made public.task;
+begin
+	insert into public.task (tenant_id, parent_id, created_by, api, kind, machine, state, event, public_id, entity, priority, retry_count, callback_url)
+	values (public.tg_tenant(), p_parent, public.tg_principal(), 'disposition', 'sms', 'sms', 'pending', 'create', 'sms_task_' || public.random_suffix(), p_entity,
+		p_priority, 3, p_callback_url)
+	returning * into made;
+	insert into public.task_body (tenant_id, task_id, input, detail) values (public.tg_tenant(), made.id, p_metadata,
+		json_build_object('recipient', p_to, 'message_length', p_characters, 'segments', p_segments, 'provider', 'twilio'));
+	insert into public.message (tenant_id, task_id, channel, provider, sender, recipients, text, characters, segments)
+	values (public.tg_tenant(), made.id, 'sms', 'twilio', p_from, array[p_to], p_text, p_characters, p_segments);
+	perform public.work_make(public.tg_tenant(), made.id, 'sms', 'twilio', now(), p_priority, 0);
+	return made;
+end $$;
+
+--
+-- Name: status_rank(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.status_rank(p_status text) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+	select case when p_status in ('queued', 'rendering') then 1 when p_status = 'sending' then 2 when p_status = 'sent' then 3 else 4 end
+$$;
+
+--
+-- Name: task_child_ended(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.task_child_ended() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+declare p record; told json; sent record; why text;
+begin
+	select t.id, t.state, t.kind, t.started_at into p from task t where t.tenant_id = new.tenant_id and t.id = new.parent_id for update;
+	if not found or p.kind <> 'voicemail' or p.state <> 'processing' or exists (select from task c where c.tenant_id = new.tenant_id and c.parent_id = p.id
+			and c.created_at >= p.started_at and c.finished_at is null) then
+		return null;
+	end if;
+	select json_agg(json_strip_nulls(json_build_object('type', c.kind, 'recipient', m.recipients[1], 'sent', c.state = 'completed',
+			'task_id', c.public_id, 'reason', case when c.state <> 'completed' then coalesce(c.reason, c.state) end)) order by c.seq),
+			min(case when c.state <> 'completed' then coalesce(c.reason, c.state) end)
+		into told, why
+		from task c join message m on m.tenant_id = c.tenant_id and m.task_id = c.id
+		where c.tenant_id = new.tenant_id and c.parent_id = p.id and c.created_at >= p.started_at;
+	select n ->> 'type' as type, n ->> 'recipient' as recipient into sent from json_array_elements(told) with ordinality e(n, i)
+		where (n ->> 'sent')::boolean order by i limit 1;
+	update task_body set output = json_build_object('notification_sent', sent.type is not null, 'notification_type', sent.type,
+			'notification_recipient', sent.recipient, 'notifications', told)
+		where tenant_id = new.tenant_id and task_id = p.id;
+	update task set state = case when sent.type is not null then 'completed' else 'failed' end, event = case when sent.type is not null then 'complete' else 'fail' end,
+			reason = case when sent.type is null then 'no notification was sent: ' || coalesce(why, 'unknown') end
+		where tenant_id = new.tenant_id and id = p.id;
+	return null;
+end $$;
 
 --
 -- Name: task_history(uuid, timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
@@ -403,15 +1093,28 @@ end $$;
 -- Name: task_named(text, text); Type: FUNCTION; Schema: public; Owner: -
 --
 
-CREATE FUNCTION public.task_named(p_name text, p_machine text) RETURNS uuid
+CREATE FUNCTION public.task_named(p_name text, p_api text) RETURNS uuid
     LANGUAGE plpgsql STABLE
     AS $$
 begin
 	return coalesce(
 		(select t.id from task t where t.tenant_id = tg_tenant() and t.entity = p_name and t.api = 'disposition'
 			and t.deleted_at is null and t.purged_at is null order by t.seq desc limit 1),
-		(select t.id from task t where t.tenant_id = tg_tenant() and t.public_id = p_name and (p_machine is null or t.machine = p_machine)
+		(select t.id from task t where t.tenant_id = tg_tenant() and t.public_id = p_name and (p_api is null or t.api = p_api)
 			and t.deleted_at is null and t.purged_at is null));
+end $$;
+
+--
+-- Name: task_of_kind(text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.task_of_kind(p_name text, p_kind text) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+	return coalesce(
+		(select t.id from task t where t.tenant_id = tg_tenant() and t.entity = p_name and t.kind = p_kind and t.deleted_at is null and t.purged_at is null),
+		(select t.id from task t where t.tenant_id = tg_tenant() and t.public_id = p_name and t.kind = p_kind and t.deleted_at is null and t.purged_at is null));
 end $$;
 
 --
@@ -423,6 +1126,73 @@ CREATE FUNCTION public.task_state_now(p_id uuid) RETURNS text
     AS $$
 begin
 	return (select t.state from task t where t.tenant_id = tg_tenant() and t.id = p_id);
+end $$;
+
+--
+-- Name: template_render(text, jsonb, boolean); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.template_render(p_text text, p_data jsonb, p_html boolean) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+declare rest text := p_text; made text := ''; at integer; ends integer; name text; value text;
+begin
+	loop
+		at := position('{{' in rest);
+		exit when at = 0 or at is null;
+		made := made || left(rest, at - 1);
+		rest := substr(rest, at + 2);
+		ends := position('}}' in rest);
+		name := btrim(left(rest, greatest(ends - 1, 0)));
+		if ends = 0 or name !~ '^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$' then
+			perform public.refuse('TG400', 'template_error', format('the template is not well formed at {{%s', left(rest, 40)));
+		end if;
+		value := p_data #>> string_to_array(name, '.');
+		if value is null then
+			perform public.refuse('TG400', 'template_error', format('the template needs the variable %s', name));
+		end if;
+		if p_html then
+			value := replace(replace(replace(replace(replace(value, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
+		end if;
+		made := made || value;
+		rest := substr(rest, ends + 2);
+	end loop;
+	return made || rest;
+end $_$;
+
+--
+-- Name: tenant_furnish(uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.tenant_furnish(p_tenant uuid) RETURNS void
+    LANGUAGE sql
+    AS $$
+	insert into public.disposition_code (tenant_id, code, description) values
+		(p_tenant, 'SALE_COMPLETE', 'Sale successfully completed'),
+		(p_tenant, 'APPOINTMENT_SET', 'Appointment scheduled with customer'),
+		(p_tenant, 'CALLBACK_REQUESTED', 'Customer requested a callback at a later time'),
+		(p_tenant, 'NO_ANSWER', 'Customer did not answer'),
+		(p_tenant, 'BUSY', 'Line was busy'),
+		(p_tenant, 'VOICEMAIL', 'Left voicemail message'),
+		(p_tenant, 'WRONG_NUMBER', 'Incorrect phone number'),
+		(p_tenant, 'DO_NOT_CALL', 'Customer requested to be added to DNC list'),
+		(p_tenant, 'NOT_INTERESTED', 'Customer not interested'),
+		(p_tenant, 'FOLLOW_UP_REQUIRED', 'Additional follow-up needed'),
+		(p_tenant, 'TRANSFERRED', 'Call transferred to another department');
+	insert into public.email_template (tenant_id, name, subject, text) values (p_tenant, 'voicemail', 'New voicemail from {{caller_id}}',
+		E'{{caller_id}} left a voicemail.\n\nReceived: {{timestamp}}\nDuration: {{duration}}\nRecording: {{audio_url}}\n');
+$$;
+
+--
+-- Name: tenant_made(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.tenant_made() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    AS $$
+begin
+	perform public.tenant_furnish(new.id);
+	return null;
 end $$;
 
 --
@@ -453,6 +1223,17 @@ CREATE FUNCTION public.tg_tenant() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
 	select nullif(current_setting('tg.tenant', true), '')::uuid
+$$;
+
+--
+-- Name: twilio_status(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.twilio_status(p_word text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+	select case when p_word in ('queued', 'accepted', 'scheduled') then 'queued' when p_word in ('sending', 'sent', 'undelivered', 'failed') then p_word
+		when p_word in ('delivered', 'read', 'received') then 'delivered' when p_word in ('canceled', 'cancelled') then 'failed' end
 $$;
 
 --
@@ -513,19 +1294,89 @@ CREATE FUNCTION public.url_host(url text) RETURNS text
 $_$;
 
 --
--- Name: uuid7(); Type: FUNCTION; Schema: public; Owner: -
+-- Name: voicemail_notify(integer); Type: FUNCTION; Schema: public; Owner: -
 --
 
-CREATE FUNCTION public.uuid7() RETURNS uuid
-    LANGUAGE sql PARALLEL SAFE
+CREATE FUNCTION public.voicemail_notify(p_most integer, OUT notified integer) RETURNS integer
+    LANGUAGE plpgsql
     AS $$
-	select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing
-		substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
+declare w record; why text;
+begin
+	notified := 0;
+	for w in select k.id, k.tenant_id from work k
+			where k.lane = 'notify' and k.lane <> 'pull' and k.ready and k.lease_until is null and not exists (select from lane where name = 'notify' and paused_at is not null)
+			order by k.tenant_id, k.host, k.priority desc, k.run_at, k.id limit p_most for update skip locked loop
+		perform set_config('tg.tenant', w.tenant_id::text, true);
+		begin
+			perform voicemail_tell(w.tenant_id, w.id);
+		exception when others then
+			get stacked diagnostics why = message_text;
+			update task set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = attempts + 1
+				where tenant_id = w.tenant_id and id = w.id and state = 'pending';
+			update task set state = 'failed', event = 'fail', reason = why where tenant_id = w.tenant_id and id = w.id and state = 'processing';
+		end;
+		delete from work where id = w.id;
+		notified := notified + 1;
+	end loop;
+	perform set_config('tg.tenant', '', true);
+end $$;
+
+--
+-- Name: voicemail_tell(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.voicemail_tell(p_tenant uuid, p_task uuid) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+declare v record; r record; data jsonb; script boolean;
+begin
+	update task t set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = t.attempts + 1
+		where t.tenant_id = p_tenant and t.id = p_task and t.state = 'pending'
+		returning t.priority, (select b.input from task_body b where b.tenant_id = p_tenant and b.task_id = p_task) as input into v;
+	if not found then
+		return;
+	end if;
+	select i.email, i.phone, i.transcript into r from recipient i where i.tenant_id = p_tenant and i.id = v.input ->> 'recipient_id';
+	if not found then
+		perform refuse('TG404', 'recipient_unknown', format('the recipient %s is not in the directory', v.input ->> 'recipient_id'));
+	end if;
+	data := jsonb_build_object('duration', coalesce((v.input ->> 'duration') || ' s', 'unknown'), 'timestamp', coalesce(v.input ->> 'timestamp', 'unknown'),
+		'audio_url', coalesce(v.input ->> 'audio_url', 'none'), 'transcription', coalesce(v.input ->> 'transcription', ''), 'caller_id', v.input ->> 'caller_id',
+		'voicemail_id', v.input ->> 'voicemail_id', 'recipient_id', v.input ->> 'recipient_id', 'metadata', coalesce(v.input -> 'metadata', '{}'));
+	if r.email is not null then
+		script := r.transcript and v.input ->> 'transcription' is not null;
+		perform email_make(p_task, array[r.email::text], null, null, null, null, null, null, 'voicemail', data, null, null, v.priority, null, null,
+			case when script then array['transcription.txt'] end, case when script then array['text/plain; charset=utf-8'] end,
+			case when script then array[encode(convert_to(v.input ->> 'transcription', 'UTF8'), 'base64')] end);
+	end if;
+	if r.phone is not null then
+		perform sms_make(p_task, null, r.phone, null, text, length(text), case when text ~ '^[ -~]*$' or length(text) <= 70 then 1 else 2 end, v.priority, null, null)
+		from format('New voicemail from %s (%s)', v.input ->> 'caller_id', data ->> 'duration') text;
+	end if;
+end $_$;
+
+--
+-- Name: work_make(uuid, uuid, text, text, timestamp with time zone, integer, bigint); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.work_make(p_tenant uuid, p_task uuid, p_lane text, p_host text, p_run_at timestamp with time zone, p_priority integer, p_fence bigint) RETURNS void
+    LANGUAGE sql
+    AS $$
+	insert into public.work (id, tenant_id, task_id, run_at, fence, priority, ready, lane, host)
+	values (p_task, p_tenant, p_task, p_run_at, p_fence, p_priority::smallint, p_run_at <= now(), p_lane, p_host)
 $$;
 
-SET default_tablespace = '';
+--
+-- Name: agent; Type: TABLE; Schema: public; Owner: -
+--
 
-SET default_table_access_method = heap;
+CREATE TABLE public.agent (
+    tenant_id uuid NOT NULL,
+    id public.directory_id NOT NULL,
+    name text,
+    enabled boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
 
 --
 -- Name: audit; Type: TABLE; Schema: public; Owner: -
@@ -554,6 +1405,17 @@ ALTER TABLE public.audit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+--
+-- Name: call; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.call (
+    tenant_id uuid NOT NULL,
+    task_id uuid NOT NULL,
+    number public.phone_number NOT NULL,
+    callback_id public.directory_id
 );
 
 --
@@ -601,6 +1463,56 @@ CREATE TABLE public.delivery (
 );
 
 --
+-- Name: disposition_code; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.disposition_code (
+    tenant_id uuid NOT NULL,
+    code text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT disposition_code_word CHECK ((code ~ '^[A-Z][A-Z0-9_]{0,63}$'::text))
+);
+
+--
+-- Name: do_not_call; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.do_not_call (
+    tenant_id uuid NOT NULL,
+    number public.phone_number NOT NULL,
+    reason text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: email_template; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.email_template (
+    tenant_id uuid NOT NULL,
+    name text NOT NULL,
+    subject text NOT NULL,
+    text text,
+    html text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT email_template_body CHECK (((text IS NOT NULL) OR (html IS NOT NULL))),
+    CONSTRAINT email_template_name CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$'::text)),
+    CONSTRAINT email_template_subject CHECK ((((length(subject) >= 1) AND (length(subject) <= 998)) AND (subject !~ '[[:cntrl:]]'::text)))
+);
+
+--
+-- Name: entity; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.entity (
+    tenant_id uuid NOT NULL,
+    name public.task_entity NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
 -- Name: host_state; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -642,6 +1554,66 @@ CREATE TABLE public.lane (
     ran_at timestamp with time zone,
     stop_on_restore boolean DEFAULT false NOT NULL
 );
+
+--
+-- Name: message; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.message (
+    tenant_id uuid NOT NULL,
+    task_id uuid NOT NULL,
+    channel text NOT NULL,
+    status public.delivery_status DEFAULT 'queued'::text NOT NULL,
+    error_code text,
+    sent_at timestamp with time zone,
+    delivered_at timestamp with time zone,
+    asked integer DEFAULT 0 NOT NULL,
+    characters integer,
+    segments integer,
+    file_bytes bigint DEFAULT 0 NOT NULL,
+    provider text NOT NULL,
+    provider_id text,
+    sender text,
+    sender_name text,
+    reply_to text,
+    template text,
+    recipients text[] NOT NULL,
+    cc text[],
+    bcc text[],
+    headers json,
+    subject text,
+    text text,
+    html text,
+    CONSTRAINT message_channel CHECK ((channel = ANY (ARRAY['sms'::text, 'email'::text])))
+);
+
+--
+-- Name: message_event; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.message_event (
+    tenant_id uuid NOT NULL,
+    task_id uuid NOT NULL,
+    seq integer NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    event text NOT NULL,
+    recipient text,
+    message text NOT NULL
+);
+
+--
+-- Name: message_file; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.message_file (
+    tenant_id uuid NOT NULL,
+    task_id uuid NOT NULL,
+    n integer NOT NULL,
+    name text NOT NULL,
+    type text NOT NULL,
+    content bytea NOT NULL
+);
+ALTER TABLE ONLY public.message_file ALTER COLUMN content SET STORAGE EXTERNAL;
 
 --
 -- Name: migration; Type: TABLE; Schema: public; Owner: -
@@ -695,6 +1667,20 @@ CREATE UNLOGGED TABLE public.rate_window (
 WITH (fillfactor='50');
 
 --
+-- Name: recipient; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.recipient (
+    tenant_id uuid NOT NULL,
+    id public.directory_id NOT NULL,
+    email public.email_address,
+    phone public.phone_number,
+    transcript boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT recipient_channel CHECK (((email IS NOT NULL) OR (phone IS NOT NULL)))
+);
+
+--
 -- Name: state_edge; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -719,53 +1705,6 @@ CREATE TABLE public.sweeper (
     done bigint DEFAULT 0 NOT NULL,
     lingers boolean DEFAULT true NOT NULL
 );
-
---
--- Name: task; Type: TABLE; Schema: public; Owner: -
---
-
-CREATE TABLE public.task (
-    tenant_id uuid NOT NULL,
-    id uuid DEFAULT public.uuid7() NOT NULL,
-    parent_id uuid,
-    created_by uuid,
-    seq bigint NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    due_at timestamp with time zone,
-    scheduled_at timestamp with time zone,
-    started_at timestamp with time zone,
-    finished_at timestamp with time zone,
-    deleted_at timestamp with time zone,
-    purged_at timestamp with time zone,
-    version integer DEFAULT 0 NOT NULL,
-    event_seq integer DEFAULT 0 NOT NULL,
-    timeout_s public.task_timeout DEFAULT 300 NOT NULL,
-    attempts public.task_attempts DEFAULT 0 NOT NULL,
-    retry_count public.task_retry_count DEFAULT 0 NOT NULL,
-    priority public.task_priority DEFAULT 5 NOT NULL,
-    progress public.task_progress,
-    legal_hold boolean DEFAULT false NOT NULL,
-    api text NOT NULL,
-    kind text NOT NULL,
-    machine text NOT NULL,
-    state public.task_state NOT NULL,
-    event text NOT NULL,
-    reason text,
-    public_id public.task_public_id NOT NULL,
-    entity public.task_entity,
-    title text,
-    type text,
-    action text,
-    target_id text,
-    callback_url text,
-    progress_message text,
-    tags text[],
-    event_hash bytea,
-    CONSTRAINT task_finished CHECK (((finished_at IS NOT NULL) = ((state)::text = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text, 'expired'::text])))),
-    CONSTRAINT task_started CHECK ((((state)::text <> 'processing'::text) OR (started_at IS NOT NULL)))
-)
-WITH (fillfactor='50');
 
 --
 -- Name: task_body; Type: TABLE; Schema: public; Owner: -
@@ -948,6 +1887,19 @@ CREATE TABLE public.token (
 );
 
 --
+-- Name: twilio_event; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.twilio_event (
+    sid text NOT NULL,
+    status text NOT NULL,
+    sequence integer DEFAULT '-1'::integer NOT NULL,
+    task_id uuid,
+    params json NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
 -- Name: type_poll; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1012,6 +1964,13 @@ ALTER TABLE ONLY public.task_event ATTACH PARTITION public.task_event_default DE
 ALTER TABLE ONLY public.task_log ATTACH PARTITION public.task_log_default DEFAULT;
 
 --
+-- Name: agent agent_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.agent
+    ADD CONSTRAINT agent_pkey PRIMARY KEY (tenant_id, id);
+
+--
 -- Name: audit audit_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1019,11 +1978,32 @@ ALTER TABLE ONLY public.audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (id);
 
 --
+-- Name: call call_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call
+    ADD CONSTRAINT call_pkey PRIMARY KEY (tenant_id, task_id);
+
+--
+-- Name: callback callback_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.callback
+    ADD CONSTRAINT callback_pkey PRIMARY KEY (tenant_id, id);
+
+--
 -- Name: cluster_mark cluster_mark_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.cluster_mark
     ADD CONSTRAINT cluster_mark_pkey PRIMARY KEY (single);
+
+--
+-- Name: contact contact_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.contact
+    ADD CONSTRAINT contact_pkey PRIMARY KEY (tenant_id, id);
 
 --
 -- Name: customer customer_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1038,6 +2018,34 @@ ALTER TABLE ONLY public.customer
 
 ALTER TABLE ONLY public.delivery
     ADD CONSTRAINT delivery_pkey PRIMARY KEY (tenant_id, id);
+
+--
+-- Name: disposition_code disposition_code_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.disposition_code
+    ADD CONSTRAINT disposition_code_pkey PRIMARY KEY (tenant_id, code);
+
+--
+-- Name: do_not_call do_not_call_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.do_not_call
+    ADD CONSTRAINT do_not_call_pkey PRIMARY KEY (tenant_id, number);
+
+--
+-- Name: email_template email_template_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.email_template
+    ADD CONSTRAINT email_template_pkey PRIMARY KEY (tenant_id, name);
+
+--
+-- Name: entity entity_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.entity
+    ADD CONSTRAINT entity_pkey PRIMARY KEY (tenant_id, name);
 
 --
 -- Name: host_state host_state_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1059,6 +2067,34 @@ ALTER TABLE ONLY public.idempotency
 
 ALTER TABLE ONLY public.lane
     ADD CONSTRAINT lane_pkey PRIMARY KEY (name);
+
+--
+-- Name: message_event message_event_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.message_event
+    ADD CONSTRAINT message_event_pkey PRIMARY KEY (tenant_id, task_id, seq);
+
+--
+-- Name: message_file message_file_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.message_file
+    ADD CONSTRAINT message_file_pkey PRIMARY KEY (tenant_id, task_id, n);
+
+--
+-- Name: message message_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.message
+    ADD CONSTRAINT message_pkey PRIMARY KEY (tenant_id, task_id);
+
+--
+-- Name: message message_task_taken; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.message
+    ADD CONSTRAINT message_task_taken UNIQUE (task_id);
 
 --
 -- Name: migration migration_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1094,6 +2130,13 @@ ALTER TABLE ONLY public.principal
 
 ALTER TABLE ONLY public.rate_window
     ADD CONSTRAINT rate_window_pkey PRIMARY KEY (token_hash, name);
+
+--
+-- Name: recipient recipient_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.recipient
+    ADD CONSTRAINT recipient_pkey PRIMARY KEY (tenant_id, id);
 
 --
 -- Name: state_edge state_edge_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1208,6 +2251,13 @@ ALTER TABLE ONLY public.token
     ADD CONSTRAINT token_pkey PRIMARY KEY (hash);
 
 --
+-- Name: twilio_event twilio_event_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.twilio_event
+    ADD CONSTRAINT twilio_event_pkey PRIMARY KEY (sid, status, sequence);
+
+--
 -- Name: type_poll type_poll_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1241,6 +2291,12 @@ CREATE INDEX audit_by_principal ON public.audit USING btree (principal_id, at);
 CREATE INDEX audit_by_tenant ON public.audit USING btree (tenant_id, id);
 
 --
+-- Name: call_number; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX call_number ON public.call USING btree (tenant_id, number);
+
+--
 -- Name: delivery_by_task; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1265,6 +2321,12 @@ CREATE INDEX delivery_finished_at ON public.delivery USING btree (finished_at) W
 CREATE INDEX idempotency_age ON public.idempotency USING btree (created_at);
 
 --
+-- Name: message_provider_id; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX message_provider_id ON public.message USING btree (provider_id) WHERE (provider_id IS NOT NULL);
+
+--
 -- Name: sweeper_beat; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1277,6 +2339,12 @@ CREATE INDEX sweeper_beat ON public.sweeper USING btree (beat_at);
 CREATE INDEX task_body_subject ON public.task_body USING btree (tenant_id, subject_id) WHERE (subject_id IS NOT NULL);
 
 --
+-- Name: task_children; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX task_children ON public.task USING btree (tenant_id, parent_id) WHERE (parent_id IS NOT NULL);
+
+--
 -- Name: task_newest; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1287,6 +2355,18 @@ CREATE UNIQUE INDEX task_newest ON public.task USING btree (tenant_id, seq DESC)
 --
 
 CREATE INDEX token_by_principal ON public.token USING btree (tenant_id, principal_id);
+
+--
+-- Name: twilio_event_age; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX twilio_event_age ON public.twilio_event USING btree (received_at);
+
+--
+-- Name: voicemail_taken; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX voicemail_taken ON public.task USING btree (tenant_id, target_id) WHERE (kind = 'voicemail'::text);
 
 --
 -- Name: work_by_task; Type: INDEX; Schema: public; Owner: -
@@ -1331,6 +2411,24 @@ ALTER INDEX public.task_event_pkey ATTACH PARTITION public.task_event_default_pk
 ALTER INDEX public.task_log_pkey ATTACH PARTITION public.task_log_default_pkey;
 
 --
+-- Name: message message_made; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER message_made AFTER INSERT ON public.message FOR EACH ROW EXECUTE FUNCTION public.message_note();
+
+--
+-- Name: message message_note; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER message_note AFTER UPDATE OF status ON public.message FOR EACH ROW WHEN (((old.status)::text <> (new.status)::text)) EXECUTE FUNCTION public.message_note();
+
+--
+-- Name: task task_child_ended; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER task_child_ended AFTER UPDATE OF state ON public.task FOR EACH ROW WHEN (((new.parent_id IS NOT NULL) AND (new.finished_at IS NOT NULL))) EXECUTE FUNCTION public.task_child_ended();
+
+--
 -- Name: task task_create; Type: TRIGGER; Schema: public; Owner: -
 --
 
@@ -1343,10 +2441,44 @@ CREATE TRIGGER task_create BEFORE INSERT ON public.task FOR EACH ROW EXECUTE FUN
 CREATE TRIGGER task_move BEFORE UPDATE OF state, machine, event_seq, event_hash ON public.task FOR EACH ROW EXECUTE FUNCTION public.task_move();
 
 --
+-- Name: tenant tenant_made; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER tenant_made AFTER INSERT ON public.tenant FOR EACH ROW EXECUTE FUNCTION public.tenant_made();
+
+--
 -- Name: task_type type_moved; Type: TRIGGER; Schema: public; Owner: -
 --
 
 CREATE TRIGGER type_moved AFTER INSERT OR DELETE OR UPDATE OF handler_url ON public.task_type FOR EACH ROW EXECUTE FUNCTION public.type_moved();
+
+--
+-- Name: agent agent_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.agent
+    ADD CONSTRAINT agent_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(id);
+
+--
+-- Name: callback callback_tenant_id_contact_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.callback
+    ADD CONSTRAINT callback_tenant_id_contact_id_fkey FOREIGN KEY (tenant_id, contact_id) REFERENCES public.contact(tenant_id, id);
+
+--
+-- Name: callback callback_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.callback
+    ADD CONSTRAINT callback_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(id);
+
+--
+-- Name: contact contact_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.contact
+    ADD CONSTRAINT contact_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(id);
 
 --
 -- Name: customer customer_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -1354,6 +2486,34 @@ CREATE TRIGGER type_moved AFTER INSERT OR DELETE OR UPDATE OF handler_url ON pub
 
 ALTER TABLE ONLY public.customer
     ADD CONSTRAINT customer_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(id);
+
+--
+-- Name: disposition_code disposition_code_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.disposition_code
+    ADD CONSTRAINT disposition_code_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(id);
+
+--
+-- Name: do_not_call do_not_call_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.do_not_call
+    ADD CONSTRAINT do_not_call_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(id);
+
+--
+-- Name: email_template email_template_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.email_template
+    ADD CONSTRAINT email_template_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(id);
+
+--
+-- Name: entity entity_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.entity
+    ADD CONSTRAINT entity_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(id);
 
 --
 -- Name: persona persona_tenant_id_customer_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -1377,6 +2537,13 @@ ALTER TABLE ONLY public.principal
     ADD CONSTRAINT principal_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(id);
 
 --
+-- Name: recipient recipient_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.recipient
+    ADD CONSTRAINT recipient_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(id);
+
+--
 -- Name: task_type task_type_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1398,10 +2565,34 @@ ALTER TABLE ONLY public.webhook_key
     ADD CONSTRAINT webhook_key_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(id);
 
 --
+-- Name: agent; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.agent ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: audit; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
 ALTER TABLE public.audit ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: call; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.call ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: callback; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.callback ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: contact; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.contact ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: customer; Type: ROW SECURITY; Schema: public; Owner: -
@@ -1416,10 +2607,58 @@ ALTER TABLE public.customer ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.delivery ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: disposition_code; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.disposition_code ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: do_not_call; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.do_not_call ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: email_template; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.email_template ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: entity; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.entity ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: agent everyone; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY everyone ON public.agent TO taskgate_sweep, taskgate_ctl USING (true) WITH CHECK (true);
+
+--
 -- Name: audit everyone; Type: POLICY; Schema: public; Owner: -
 --
 
 CREATE POLICY everyone ON public.audit TO taskgate_sweep, taskgate_ctl USING (true) WITH CHECK (true);
+
+--
+-- Name: call everyone; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY everyone ON public.call TO taskgate_sweep, taskgate_ctl USING (true) WITH CHECK (true);
+
+--
+-- Name: callback everyone; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY everyone ON public.callback TO taskgate_sweep, taskgate_ctl USING (true) WITH CHECK (true);
+
+--
+-- Name: contact everyone; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY everyone ON public.contact TO taskgate_sweep, taskgate_ctl USING (true) WITH CHECK (true);
 
 --
 -- Name: customer everyone; Type: POLICY; Schema: public; Owner: -
@@ -1434,10 +2673,52 @@ CREATE POLICY everyone ON public.customer TO taskgate_sweep, taskgate_ctl USING 
 CREATE POLICY everyone ON public.delivery TO taskgate_sweep, taskgate_ctl USING (true) WITH CHECK (true);
 
 --
+-- Name: disposition_code everyone; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY everyone ON public.disposition_code TO taskgate_sweep, taskgate_ctl USING (true) WITH CHECK (true);
+
+--
+-- Name: do_not_call everyone; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY everyone ON public.do_not_call TO taskgate_sweep, taskgate_ctl USING (true) WITH CHECK (true);
+
+--
+-- Name: email_template everyone; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY everyone ON public.email_template TO taskgate_sweep, taskgate_ctl USING (true) WITH CHECK (true);
+
+--
+-- Name: entity everyone; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY everyone ON public.entity TO taskgate_sweep, taskgate_ctl USING (true) WITH CHECK (true);
+
+--
 -- Name: idempotency everyone; Type: POLICY; Schema: public; Owner: -
 --
 
 CREATE POLICY everyone ON public.idempotency TO taskgate_sweep, taskgate_ctl USING (true) WITH CHECK (true);
+
+--
+-- Name: message everyone; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY everyone ON public.message TO taskgate_sweep, taskgate_ctl USING (true) WITH CHECK (true);
+
+--
+-- Name: message_event everyone; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY everyone ON public.message_event TO taskgate_sweep, taskgate_ctl USING (true) WITH CHECK (true);
+
+--
+-- Name: message_file everyone; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY everyone ON public.message_file TO taskgate_sweep, taskgate_ctl USING (true) WITH CHECK (true);
 
 --
 -- Name: persona everyone; Type: POLICY; Schema: public; Owner: -
@@ -1450,6 +2731,12 @@ CREATE POLICY everyone ON public.persona TO taskgate_sweep, taskgate_ctl USING (
 --
 
 CREATE POLICY everyone ON public.principal TO taskgate_sweep, taskgate_ctl USING (true) WITH CHECK (true);
+
+--
+-- Name: recipient everyone; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY everyone ON public.recipient TO taskgate_sweep, taskgate_ctl USING (true) WITH CHECK (true);
 
 --
 -- Name: task everyone; Type: POLICY; Schema: public; Owner: -
@@ -1524,6 +2811,24 @@ CREATE POLICY everyone ON public.work TO taskgate_sweep, taskgate_ctl USING (tru
 ALTER TABLE public.idempotency ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: message; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.message ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: message_event; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.message_event ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: message_file; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.message_file ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: tenant own; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -1540,6 +2845,12 @@ ALTER TABLE public.persona ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.principal ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: recipient; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.recipient ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: task; Type: ROW SECURITY; Schema: public; Owner: -
@@ -1578,10 +2889,34 @@ ALTER TABLE public.task_tag ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.task_type ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: agent tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.agent TO taskgate_api USING ((tenant_id = public.tg_tenant())) WITH CHECK ((tenant_id = public.tg_tenant()));
+
+--
 -- Name: audit tenant; Type: POLICY; Schema: public; Owner: -
 --
 
 CREATE POLICY tenant ON public.audit TO taskgate_api USING ((tenant_id = public.tg_tenant())) WITH CHECK ((tenant_id = public.tg_tenant()));
+
+--
+-- Name: call tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.call TO taskgate_api USING ((tenant_id = public.tg_tenant())) WITH CHECK ((tenant_id = public.tg_tenant()));
+
+--
+-- Name: callback tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.callback TO taskgate_api USING ((tenant_id = public.tg_tenant())) WITH CHECK ((tenant_id = public.tg_tenant()));
+
+--
+-- Name: contact tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.contact TO taskgate_api USING ((tenant_id = public.tg_tenant())) WITH CHECK ((tenant_id = public.tg_tenant()));
 
 --
 -- Name: customer tenant; Type: POLICY; Schema: public; Owner: -
@@ -1596,10 +2931,52 @@ CREATE POLICY tenant ON public.customer TO taskgate_api USING ((tenant_id = publ
 CREATE POLICY tenant ON public.delivery TO taskgate_api USING ((tenant_id = public.tg_tenant())) WITH CHECK ((tenant_id = public.tg_tenant()));
 
 --
+-- Name: disposition_code tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.disposition_code TO taskgate_api USING ((tenant_id = public.tg_tenant())) WITH CHECK ((tenant_id = public.tg_tenant()));
+
+--
+-- Name: do_not_call tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.do_not_call TO taskgate_api USING ((tenant_id = public.tg_tenant())) WITH CHECK ((tenant_id = public.tg_tenant()));
+
+--
+-- Name: email_template tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.email_template TO taskgate_api USING ((tenant_id = public.tg_tenant())) WITH CHECK ((tenant_id = public.tg_tenant()));
+
+--
+-- Name: entity tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.entity TO taskgate_api USING ((tenant_id = public.tg_tenant())) WITH CHECK ((tenant_id = public.tg_tenant()));
+
+--
 -- Name: idempotency tenant; Type: POLICY; Schema: public; Owner: -
 --
 
 CREATE POLICY tenant ON public.idempotency TO taskgate_api USING ((tenant_id = public.tg_tenant())) WITH CHECK ((tenant_id = public.tg_tenant()));
+
+--
+-- Name: message tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.message TO taskgate_api USING ((tenant_id = public.tg_tenant())) WITH CHECK ((tenant_id = public.tg_tenant()));
+
+--
+-- Name: message_event tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.message_event TO taskgate_api USING ((tenant_id = public.tg_tenant())) WITH CHECK ((tenant_id = public.tg_tenant()));
+
+--
+-- Name: message_file tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.message_file TO taskgate_api USING ((tenant_id = public.tg_tenant())) WITH CHECK ((tenant_id = public.tg_tenant()));
 
 --
 -- Name: persona tenant; Type: POLICY; Schema: public; Owner: -
@@ -1612,6 +2989,12 @@ CREATE POLICY tenant ON public.persona TO taskgate_api USING ((tenant_id = publi
 --
 
 CREATE POLICY tenant ON public.principal TO taskgate_api USING ((tenant_id = public.tg_tenant())) WITH CHECK ((tenant_id = public.tg_tenant()));
+
+--
+-- Name: recipient tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.recipient TO taskgate_api USING ((tenant_id = public.tg_tenant())) WITH CHECK ((tenant_id = public.tg_tenant()));
 
 --
 -- Name: task tenant; Type: POLICY; Schema: public; Owner: -
@@ -1712,6 +3095,13 @@ GRANT USAGE ON SCHEMA public TO taskgate_sweep;
 GRANT USAGE ON SCHEMA public TO taskgate_ctl;
 
 --
+-- Name: FUNCTION action_failed(p_type text, p_reason text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.action_failed(p_type text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.action_failed(p_type text, p_reason text) TO taskgate_api;
+
+--
 -- Name: FUNCTION audit_refusal(p_hash bytea, p_action text, p_what text, p_remote text, p_request text, p_most integer); Type: ACL; Schema: public; Owner: -
 --
 
@@ -1727,11 +3117,113 @@ GRANT ALL ON FUNCTION public.backlog_by_lane() TO taskgate_api;
 GRANT ALL ON FUNCTION public.backlog_by_lane() TO taskgate_ctl;
 
 --
+-- Name: TABLE callback; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.callback TO taskgate_api;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.callback TO taskgate_ctl;
+
+--
+-- Name: FUNCTION callback_admit(p_callback text, p_agent text, p_callbacks_closed boolean, p_agents_closed boolean); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.callback_admit(p_callback text, p_agent text, p_callbacks_closed boolean, p_agents_closed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.callback_admit(p_callback text, p_agent text, p_callbacks_closed boolean, p_agents_closed boolean) TO taskgate_api;
+
+--
+-- Name: TABLE contact; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.contact TO taskgate_api;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contact TO taskgate_ctl;
+
+--
+-- Name: FUNCTION callback_crm_update(c public.callback, p_customer jsonb); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.callback_crm_update(c public.callback, p_customer jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.callback_crm_update(c public.callback, p_customer jsonb) TO taskgate_api;
+
+--
+-- Name: FUNCTION uuid7(); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.uuid7() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.uuid7() TO taskgate_api;
+GRANT ALL ON FUNCTION public.uuid7() TO taskgate_sweep;
+GRANT ALL ON FUNCTION public.uuid7() TO taskgate_ctl;
+
+--
+-- Name: TABLE task; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.task TO taskgate_api;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.task TO taskgate_sweep;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.task TO taskgate_ctl;
+
+--
+-- Name: FUNCTION callback_finish(p_entity text, p_callback text, p_agent text, p_code text, p_body json, p_next_type text, p_next_at timestamp with time zone, p_next_template text, p_next_attempt integer, p_customer jsonb, p_callbacks_closed boolean, p_agents_closed boolean, OUT made public.task, OUT actions_triggered json); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.callback_finish(p_entity text, p_callback text, p_agent text, p_code text, p_body json, p_next_type text, p_next_at timestamp with time zone, p_next_template text, p_next_attempt integer, p_customer jsonb, p_callbacks_closed boolean, p_agents_closed boolean, OUT made public.task, OUT actions_triggered json) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.callback_finish(p_entity text, p_callback text, p_agent text, p_code text, p_body json, p_next_type text, p_next_at timestamp with time zone, p_next_template text, p_next_attempt integer, p_customer jsonb, p_callbacks_closed boolean, p_agents_closed boolean, OUT made public.task, OUT actions_triggered json) TO taskgate_api;
+
+--
+-- Name: FUNCTION callback_follow_up(p_at timestamp with time zone, p_template text, k public.contact, p_about jsonb); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.callback_follow_up(p_at timestamp with time zone, p_template text, k public.contact, p_about jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.callback_follow_up(p_at timestamp with time zone, p_template text, k public.contact, p_about jsonb) TO taskgate_api;
+
+--
+-- Name: FUNCTION callback_next_id(p_id text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.callback_next_id(p_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.callback_next_id(p_id text) TO taskgate_api;
+
+--
+-- Name: FUNCTION callback_retry(p_at timestamp with time zone, p_attempt integer, c public.callback, k public.contact); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.callback_retry(p_at timestamp with time zone, p_attempt integer, c public.callback, k public.contact) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.callback_retry(p_at timestamp with time zone, p_attempt integer, c public.callback, k public.contact) TO taskgate_api;
+
+--
+-- Name: FUNCTION do_not_call_add(p_number text, p_reason text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.do_not_call_add(p_number text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.do_not_call_add(p_number text, p_reason text) TO taskgate_api;
+
+--
+-- Name: FUNCTION email_make(p_parent uuid, p_to text[], p_cc text[], p_bcc text[], p_from text, p_from_name text, p_reply_to text, p_subject text, p_template text, p_data jsonb, p_headers json, p_metadata json, p_priority integer, p_run_at timestamp with time zone, p_callback_url text, p_file_names text[], p_file_types text[], p_files text[], OUT made public.task, OUT rendered text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.email_make(p_parent uuid, p_to text[], p_cc text[], p_bcc text[], p_from text, p_from_name text, p_reply_to text, p_subject text, p_template text, p_data jsonb, p_headers json, p_metadata json, p_priority integer, p_run_at timestamp with time zone, p_callback_url text, p_file_names text[], p_file_types text[], p_files text[], OUT made public.task, OUT rendered text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_make(p_parent uuid, p_to text[], p_cc text[], p_bcc text[], p_from text, p_from_name text, p_reply_to text, p_subject text, p_template text, p_data jsonb, p_headers json, p_metadata json, p_priority integer, p_run_at timestamp with time zone, p_callback_url text, p_file_names text[], p_file_types text[], p_files text[], OUT made public.task, OUT rendered text) TO taskgate_api;
+GRANT ALL ON FUNCTION public.email_make(p_parent uuid, p_to text[], p_cc text[], p_bcc text[], p_from text, p_from_name text, p_reply_to text, p_subject text, p_template text, p_data jsonb, p_headers json, p_metadata json, p_priority integer, p_run_at timestamp with time zone, p_callback_url text, p_file_names text[], p_file_types text[], p_files text[], OUT made public.task, OUT rendered text) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION email_or_null(p_value text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.email_or_null(p_value text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_or_null(p_value text) TO taskgate_api;
+
+--
 -- Name: FUNCTION enter(p_hash bytea, p_scope text, p_request text, p_remote text, p_ticket text); Type: ACL; Schema: public; Owner: -
 --
 
 REVOKE ALL ON FUNCTION public.enter(p_hash bytea, p_scope text, p_request text, p_remote text, p_ticket text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.enter(p_hash bytea, p_scope text, p_request text, p_remote text, p_ticket text) TO taskgate_api;
+
+--
+-- Name: FUNCTION entity_admit(p_name text, p_closed boolean); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.entity_admit(p_name text, p_closed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.entity_admit(p_name text, p_closed boolean) TO taskgate_api;
 
 --
 -- Name: FUNCTION event_hash(p_prev bytea, p_task uuid, p_seq integer, p_at timestamp with time zone, VARIADIC p_parts text[]); Type: ACL; Schema: public; Owner: -
@@ -1755,6 +3247,75 @@ REVOKE ALL ON FUNCTION public.idempotency_begin(p_method text, p_path text, p_ke
 GRANT ALL ON FUNCTION public.idempotency_begin(p_method text, p_path text, p_key text, p_body bytea) TO taskgate_api;
 
 --
+-- Name: FUNCTION lane_pick(p_lane text, p_most integer, p_hosts text[], p_taken integer[], p_host_most integer); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.lane_pick(p_lane text, p_most integer, p_hosts text[], p_taken integer[], p_host_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.lane_pick(p_lane text, p_most integer, p_hosts text[], p_taken integer[], p_host_most integer) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION message_again(p_tenant uuid, p_task uuid, p_host text, p_outcome text, p_reason text, p_wait_s integer, p_first_ms integer); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.message_again(p_tenant uuid, p_task uuid, p_host text, p_outcome text, p_reason text, p_wait_s integer, p_first_ms integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.message_again(p_tenant uuid, p_task uuid, p_host text, p_outcome text, p_reason text, p_wait_s integer, p_first_ms integer) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION message_becomes(p_tenant uuid, p_task uuid, p_status text, p_sid text, p_error text, p_reason text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.message_becomes(p_tenant uuid, p_task uuid, p_status text, p_sid text, p_error text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.message_becomes(p_tenant uuid, p_task uuid, p_status text, p_sid text, p_error text, p_reason text) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION message_end(p_tenant uuid, p_task uuid, p_ok boolean, p_reason text, p_output json); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.message_end(p_tenant uuid, p_task uuid, p_ok boolean, p_reason text, p_output json) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.message_end(p_tenant uuid, p_task uuid, p_ok boolean, p_reason text, p_output json) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION message_events(p_id uuid); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.message_events(p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.message_events(p_id uuid) TO taskgate_api;
+
+--
+-- Name: FUNCTION message_log(p_id uuid); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.message_log(p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.message_log(p_id uuid) TO taskgate_api;
+
+--
+-- Name: FUNCTION message_note(); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.message_note() FROM PUBLIC;
+
+--
+-- Name: FUNCTION message_reported(p_task uuid, p_sid text, p_status text, p_error text, p_params json, p_request text, p_remote text, OUT known boolean, OUT moved boolean); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.message_reported(p_task uuid, p_sid text, p_status text, p_error text, p_params json, p_request text, p_remote text, OUT known boolean, OUT moved boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.message_reported(p_task uuid, p_sid text, p_status text, p_error text, p_params json, p_request text, p_remote text, OUT known boolean, OUT moved boolean) TO taskgate_api;
+
+--
+-- Name: FUNCTION message_settle(p_id uuid, p_fence bigint, p_outcome text, p_detail json, p_reason text, p_wait_s integer, p_pauses integer[], OUT settled boolean, OUT retried boolean); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.message_settle(p_id uuid, p_fence bigint, p_outcome text, p_detail json, p_reason text, p_wait_s integer, p_pauses integer[], OUT settled boolean, OUT retried boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.message_settle(p_id uuid, p_fence bigint, p_outcome text, p_detail json, p_reason text, p_wait_s integer, p_pauses integer[], OUT settled boolean, OUT retried boolean) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION message_waits(p_tenant uuid, p_task uuid, p_ask_s integer); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.message_waits(p_tenant uuid, p_task uuid, p_ask_s integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.message_waits(p_tenant uuid, p_task uuid, p_ask_s integer) TO taskgate_sweep;
+
+--
 -- Name: FUNCTION partition_ensure(p_ahead integer); Type: ACL; Schema: public; Owner: -
 --
 
@@ -1762,11 +3323,19 @@ REVOKE ALL ON FUNCTION public.partition_ensure(p_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.partition_ensure(p_ahead integer) TO taskgate_sweep;
 
 --
+-- Name: FUNCTION phone_or_null(p_value text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.phone_or_null(p_value text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.phone_or_null(p_value text) TO taskgate_api;
+
+--
 -- Name: FUNCTION random_suffix(); Type: ACL; Schema: public; Owner: -
 --
 
 REVOKE ALL ON FUNCTION public.random_suffix() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.random_suffix() TO taskgate_api;
+GRANT ALL ON FUNCTION public.random_suffix() TO taskgate_sweep;
 GRANT ALL ON FUNCTION public.random_suffix() TO taskgate_ctl;
 
 --
@@ -1795,6 +3364,27 @@ GRANT ALL ON FUNCTION public.retry_delay(p_attempt integer, p_first_ms integer) 
 GRANT ALL ON FUNCTION public.retry_delay(p_attempt integer, p_first_ms integer) TO taskgate_ctl;
 
 --
+-- Name: FUNCTION sms_make(p_parent uuid, p_entity text, p_to text, p_from text, p_text text, p_characters integer, p_segments integer, p_priority integer, p_callback_url text, p_metadata json); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.sms_make(p_parent uuid, p_entity text, p_to text, p_from text, p_text text, p_characters integer, p_segments integer, p_priority integer, p_callback_url text, p_metadata json) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.sms_make(p_parent uuid, p_entity text, p_to text, p_from text, p_text text, p_characters integer, p_segments integer, p_priority integer, p_callback_url text, p_metadata json) TO taskgate_api;
+GRANT ALL ON FUNCTION public.sms_make(p_parent uuid, p_entity text, p_to text, p_from text, p_text text, p_characters integer, p_segments integer, p_priority integer, p_callback_url text, p_metadata json) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION status_rank(p_status text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.status_rank(p_status text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.status_rank(p_status text) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION task_child_ended(); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.task_child_ended() FROM PUBLIC;
+
+--
 -- Name: FUNCTION task_history(p_id uuid, p_since timestamp with time zone); Type: ACL; Schema: public; Owner: -
 --
 
@@ -1817,12 +3407,19 @@ GRANT ALL ON FUNCTION public.task_logs(p_id uuid, p_since timestamp with time zo
 REVOKE ALL ON FUNCTION public.task_move() FROM PUBLIC;
 
 --
--- Name: FUNCTION task_named(p_name text, p_machine text); Type: ACL; Schema: public; Owner: -
+-- Name: FUNCTION task_named(p_name text, p_api text); Type: ACL; Schema: public; Owner: -
 --
 
-REVOKE ALL ON FUNCTION public.task_named(p_name text, p_machine text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.task_named(p_name text, p_machine text) TO taskgate_api;
-GRANT ALL ON FUNCTION public.task_named(p_name text, p_machine text) TO taskgate_ctl;
+REVOKE ALL ON FUNCTION public.task_named(p_name text, p_api text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.task_named(p_name text, p_api text) TO taskgate_api;
+GRANT ALL ON FUNCTION public.task_named(p_name text, p_api text) TO taskgate_ctl;
+
+--
+-- Name: FUNCTION task_of_kind(p_name text, p_kind text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.task_of_kind(p_name text, p_kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.task_of_kind(p_name text, p_kind text) TO taskgate_api;
 
 --
 -- Name: FUNCTION task_state_now(p_id uuid); Type: ACL; Schema: public; Owner: -
@@ -1831,6 +3428,26 @@ GRANT ALL ON FUNCTION public.task_named(p_name text, p_machine text) TO taskgate
 REVOKE ALL ON FUNCTION public.task_state_now(p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.task_state_now(p_id uuid) TO taskgate_api;
 GRANT ALL ON FUNCTION public.task_state_now(p_id uuid) TO taskgate_ctl;
+
+--
+-- Name: FUNCTION template_render(p_text text, p_data jsonb, p_html boolean); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.template_render(p_text text, p_data jsonb, p_html boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.template_render(p_text text, p_data jsonb, p_html boolean) TO taskgate_api;
+GRANT ALL ON FUNCTION public.template_render(p_text text, p_data jsonb, p_html boolean) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION tenant_furnish(p_tenant uuid); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.tenant_furnish(p_tenant uuid) FROM PUBLIC;
+
+--
+-- Name: FUNCTION tenant_made(); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.tenant_made() FROM PUBLIC;
 
 --
 -- Name: FUNCTION tg_may(scope text); Type: ACL; Schema: public; Owner: -
@@ -1858,6 +3475,13 @@ GRANT ALL ON FUNCTION public.tg_tenant() TO taskgate_sweep;
 GRANT ALL ON FUNCTION public.tg_tenant() TO taskgate_ctl;
 
 --
+-- Name: FUNCTION twilio_status(p_word text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.twilio_status(p_word text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.twilio_status(p_word text) TO taskgate_sweep;
+
+--
 -- Name: FUNCTION type_admit(p_type text, p_closed boolean, p_payload json, OUT lane text, OUT host text); Type: ACL; Schema: public; Owner: -
 --
 
@@ -1881,13 +3505,33 @@ GRANT ALL ON FUNCTION public.url_host(url text) TO taskgate_sweep;
 GRANT ALL ON FUNCTION public.url_host(url text) TO taskgate_ctl;
 
 --
--- Name: FUNCTION uuid7(); Type: ACL; Schema: public; Owner: -
+-- Name: FUNCTION voicemail_notify(p_most integer, OUT notified integer); Type: ACL; Schema: public; Owner: -
 --
 
-REVOKE ALL ON FUNCTION public.uuid7() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.uuid7() TO taskgate_api;
-GRANT ALL ON FUNCTION public.uuid7() TO taskgate_sweep;
-GRANT ALL ON FUNCTION public.uuid7() TO taskgate_ctl;
+REVOKE ALL ON FUNCTION public.voicemail_notify(p_most integer, OUT notified integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.voicemail_notify(p_most integer, OUT notified integer) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION voicemail_tell(p_tenant uuid, p_task uuid); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.voicemail_tell(p_tenant uuid, p_task uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.voicemail_tell(p_tenant uuid, p_task uuid) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION work_make(p_tenant uuid, p_task uuid, p_lane text, p_host text, p_run_at timestamp with time zone, p_priority integer, p_fence bigint); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.work_make(p_tenant uuid, p_task uuid, p_lane text, p_host text, p_run_at timestamp with time zone, p_priority integer, p_fence bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.work_make(p_tenant uuid, p_task uuid, p_lane text, p_host text, p_run_at timestamp with time zone, p_priority integer, p_fence bigint) TO taskgate_api;
+GRANT ALL ON FUNCTION public.work_make(p_tenant uuid, p_task uuid, p_lane text, p_host text, p_run_at timestamp with time zone, p_priority integer, p_fence bigint) TO taskgate_sweep;
+
+--
+-- Name: TABLE agent; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.agent TO taskgate_api;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agent TO taskgate_ctl;
 
 --
 -- Name: TABLE audit; Type: ACL; Schema: public; Owner: -
@@ -1902,6 +3546,13 @@ GRANT SELECT,INSERT ON TABLE public.audit TO taskgate_ctl;
 GRANT USAGE ON SEQUENCE public.audit_id_seq TO taskgate_api;
 GRANT USAGE ON SEQUENCE public.audit_id_seq TO taskgate_sweep;
 GRANT USAGE ON SEQUENCE public.audit_id_seq TO taskgate_ctl;
+
+--
+-- Name: TABLE call; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.call TO taskgate_api;
+GRANT SELECT ON TABLE public.call TO taskgate_ctl;
 
 --
 -- Name: TABLE cluster_mark; Type: ACL; Schema: public; Owner: -
@@ -1926,6 +3577,35 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.delivery TO taskgate_sweep;
 GRANT SELECT,UPDATE ON TABLE public.delivery TO taskgate_ctl;
 
 --
+-- Name: TABLE disposition_code; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT ON TABLE public.disposition_code TO taskgate_api;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.disposition_code TO taskgate_ctl;
+
+--
+-- Name: TABLE do_not_call; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.do_not_call TO taskgate_api;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.do_not_call TO taskgate_ctl;
+
+--
+-- Name: TABLE email_template; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT ON TABLE public.email_template TO taskgate_api;
+GRANT SELECT ON TABLE public.email_template TO taskgate_sweep;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_template TO taskgate_ctl;
+
+--
+-- Name: TABLE entity; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.entity TO taskgate_api;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.entity TO taskgate_ctl;
+
+--
 -- Name: TABLE host_state; Type: ACL; Schema: public; Owner: -
 --
 
@@ -1948,6 +3628,30 @@ GRANT SELECT ON TABLE public.idempotency TO taskgate_ctl;
 GRANT SELECT ON TABLE public.lane TO taskgate_api;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.lane TO taskgate_sweep;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.lane TO taskgate_ctl;
+
+--
+-- Name: TABLE message; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.message TO taskgate_api;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message TO taskgate_sweep;
+GRANT SELECT,UPDATE ON TABLE public.message TO taskgate_ctl;
+
+--
+-- Name: TABLE message_event; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT ON TABLE public.message_event TO taskgate_api;
+GRANT SELECT,DELETE ON TABLE public.message_event TO taskgate_sweep;
+GRANT SELECT ON TABLE public.message_event TO taskgate_ctl;
+
+--
+-- Name: TABLE message_file; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.message_file TO taskgate_api;
+GRANT SELECT,INSERT,DELETE ON TABLE public.message_file TO taskgate_sweep;
+GRANT SELECT ON TABLE public.message_file TO taskgate_ctl;
 
 --
 -- Name: TABLE migration; Type: ACL; Schema: public; Owner: -
@@ -1980,6 +3684,14 @@ GRANT SELECT,DELETE ON TABLE public.rate_window TO taskgate_sweep;
 GRANT SELECT ON TABLE public.rate_window TO taskgate_ctl;
 
 --
+-- Name: TABLE recipient; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT ON TABLE public.recipient TO taskgate_api;
+GRANT SELECT ON TABLE public.recipient TO taskgate_sweep;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.recipient TO taskgate_ctl;
+
+--
 -- Name: TABLE state_edge; Type: ACL; Schema: public; Owner: -
 --
 
@@ -1994,14 +3706,6 @@ GRANT SELECT ON TABLE public.state_edge TO taskgate_ctl;
 GRANT SELECT ON TABLE public.sweeper TO taskgate_api;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sweeper TO taskgate_sweep;
 GRANT SELECT ON TABLE public.sweeper TO taskgate_ctl;
-
---
--- Name: TABLE task; Type: ACL; Schema: public; Owner: -
---
-
-GRANT SELECT,INSERT,UPDATE ON TABLE public.task TO taskgate_api;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.task TO taskgate_sweep;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.task TO taskgate_ctl;
 
 --
 -- Name: TABLE task_body; Type: ACL; Schema: public; Owner: -
@@ -2093,6 +3797,13 @@ GRANT USAGE ON SEQUENCE public.tenant_number_seq TO taskgate_ctl;
 
 GRANT SELECT,DELETE ON TABLE public.token TO taskgate_sweep;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.token TO taskgate_ctl;
+
+--
+-- Name: TABLE twilio_event; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,DELETE,UPDATE ON TABLE public.twilio_event TO taskgate_sweep;
+GRANT SELECT ON TABLE public.twilio_event TO taskgate_ctl;
 
 --
 -- Name: TABLE type_poll; Type: ACL; Schema: public; Owner: -

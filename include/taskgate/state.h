@@ -8,7 +8,9 @@
 #include <stddef.h>
 #include "taskgate/text.h"
 
-enum tg_machine { TG_MACHINE_DISPOSITION, TG_MACHINE__MAX };
+enum tg_machine {
+	TG_MACHINE_DISPOSITION, TG_MACHINE_SMS, TG_MACHINE_EMAIL, TG_MACHINE_VOICEMAIL, TG_MACHINE_CALLBACK_FINISH, TG_MACHINE_CALL, TG_MACHINE__MAX
+};
 
 /* NONE is where a task comes from at its creation, and what a refused lookup gives. */
 enum tg_state {

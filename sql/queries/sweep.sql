@@ -60,13 +60,13 @@ select (select count(*) from promoted) as promoted, ceil(extract(epoch from leas
 -- $1 most rows of each kind, $2 time-to-live in seconds (0: none), $3 first pause in milliseconds. A task that is no longer processing leaves no work behind.
 -- Result: one row, counts. Locks: work rows by skip locked, then tasks.
 with late as materialized (
-	select w.id, w.tenant_id, w.task_id, w.deadline <= now() as timed_out, false as never, null as why from work w
-	where w.lease_until < now() and w.lane in ('handler', 'pull') and not exists (select from lane where name = 'expire' and paused_at is not null)
+	select w.id, w.tenant_id, w.task_id, w.deadline <= now() and w.lane in ('handler', 'pull') as timed_out, false as never, null as why from work w
+	where w.lease_until < now() and (w.lane in ('handler', 'pull', 'mail') or w.lane = 'sms' and w.type is distinct from 'ask') and not exists (select from lane where name = 'expire' and paused_at is not null)
 	order by w.lease_until limit $1::integer for update skip locked
 ), stale as materialized (
 	select w.id, w.tenant_id, w.task_id, false as timed_out, true as never, w.last_error as why from work w
 	where $2::bigint > 0 and (w.unsent_since is not null or (w.ready and w.attempt = 0)) and w.lease_until is null
-		and coalesce(w.unsent_since, w.run_at) < now() - make_interval(secs => $2::bigint) and w.lane in ('handler', 'pull') and not exists (select from lane where name = 'expire' and paused_at is not null)
+		and coalesce(w.unsent_since, w.run_at) < now() - make_interval(secs => $2::bigint) and w.lane in ('handler', 'pull', 'sms', 'mail') and w.type is distinct from 'ask' and not exists (select from lane where name = 'expire' and paused_at is not null)
 	order by coalesce(w.unsent_since, w.run_at) limit $1::integer for update skip locked
 ), gone_by as materialized (
 	select id, tenant_id, task_id, timed_out, never, why from late union all select id, tenant_id, task_id, timed_out, never, why from stale
@@ -85,7 +85,7 @@ with late as materialized (
 ), gone as (
 	delete from work w where w.id = any (array(select id from gone_by except all select id from moved where state = 'pending'))
 ), unsent as materialized (
-	select w.id from work w where w.lease_until < now() and w.lane = 'webhook' and not exists (select from lane where name = 'expire' and paused_at is not null)
+	select w.id from work w where w.lease_until < now() and (w.lane = 'webhook' or w.lane = 'sms' and w.type = 'ask') and not exists (select from lane where name = 'expire' and paused_at is not null)
 	order by w.lease_until limit $1::integer for update skip locked
 ), given_back as (
 	update work w set lease_until = null, deadline = null, claimed_by = null, last_error = 'the sweeper went away before the answer', run_at = now()
@@ -111,32 +111,11 @@ select count(*) as regained from regained
 
 -- name: sweep_handler_claim
 -- Purpose: leases due handler work, fair between tenants. $1 most rows, $2 this sweeper's name, $3 and $4 hosts and how many transfers this
--- sweeper has for each, $5 most for one host, $6 handler timeout in seconds.
--- Each pair of tenant and host that has something ready is found by one index descent, so a host without room or a parked one costs
--- nothing however long its line is; its rows stay as they are and keep their place. A host on probation (five failures) gets one at a time.
--- The rank within the tenant comes before priority. Work whose task has ended meanwhile (a cancel raced with a revival) is deleted here.
+-- sweeper has for each, $5 most for one host, $6 handler timeout in seconds. lane_pick (migration 0006) chooses.
+-- Work whose task has ended meanwhile (a cancel raced with a revival) is deleted here.
 -- Result: one row a task with all that its POST needs. Locks: work by skip locked, then task.
-with recursive pair as (
-	(select w.tenant_id, w.host from work w where w.lane = 'handler' and w.ready and w.lease_until is null order by w.tenant_id, w.host limit 1)
-	union all
-	select n.tenant_id, n.host from pair p cross join lateral (
-		select w.tenant_id, w.host from work w where w.lane = 'handler' and w.ready and w.lease_until is null and (w.tenant_id, w.host) > (p.tenant_id, p.host)
-		order by w.tenant_id, w.host limit 1) n
-), open as materialized (
-	select p.tenant_id, p.host, case when h.failures >= 5 then 1 else $5::integer end - coalesce(b.taken, 0) as room, coalesce(h.failures, 0) > 0 as failing
-	from pair p left join unnest($3::text[], $4::integer[]) b(host, taken) on b.host = p.host left join host_state h on h.host = p.host
-	where (h.parked_until is null or h.parked_until <= now()) and not exists (select from lane where name = 'handler' and paused_at is not null)
-), seen as materialized (
-	select c.id, o.tenant_id, o.host, o.room, c.priority, c.run_at, row_number() over (partition by o.tenant_id order by c.priority desc, c.run_at, c.id) as turn
-	from open o cross join lateral (
-		select w.id, w.priority, w.run_at from work w
-		where w.lane = 'handler' and w.tenant_id = o.tenant_id and w.host = o.host and w.ready and w.lease_until is null
-		order by w.priority desc, w.run_at, w.id limit least(o.room, 4 + 2 * $1::integer / (select count(*) from open)) for update skip locked) c
-	where o.room > 0
-), picked as materialized (
-	select s.id, s.tenant_id from (select id, tenant_id, turn, priority, run_at, room, row_number() over (partition by host order by turn, priority desc, run_at, id) as host_turn
-		from seen) s
-	where s.host_turn <= s.room order by s.turn, s.priority desc, s.run_at, s.id limit $1::integer
+with picked as materialized (
+	select id, tenant_id, failing from lane_pick('handler', $1::integer, $3::text[], $4::integer[], $5::integer)
 ), moved as (
 	update task t set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = t.attempts + 1
 	from picked p
@@ -156,33 +135,15 @@ with recursive pair as (
 )
 select m.id, m.tenant_id, m.fence, m.host, y.handler_url as url, s.keys, extract(epoch from now())::bigint as epoch, m.lease_until, m.attempts as attempt, m.public_id,
 	m.entity, m.type, m.action, m.target_id, b.input as payload, m.priority, coalesce(array_to_json(m.tags), '[]'::json) as tags, m.timeout_s,
-	exists (select from open o where o.host = m.host and o.failing) as failing
+	(select p.failing from picked p where p.id = m.id) as failing
 from leased m left join task_body b on b.tenant_id = m.tenant_id and b.task_id = m.id
 	left join task_type y on y.tenant_id = m.tenant_id and y.name = m.type left join secret s on s.tenant_id = m.tenant_id
 
 -- name: sweep_webhook_claim
 -- Purpose: the same for deliveries. $1 to $5 as above, $6 webhook timeout in seconds. The body tells of the event as it was: its reason and its
 -- time come from the history. Locks: work by skip locked.
-with recursive pair as (
-	(select w.tenant_id, w.host from work w where w.lane = 'webhook' and w.ready and w.lease_until is null order by w.tenant_id, w.host limit 1)
-	union all
-	select n.tenant_id, n.host from pair p cross join lateral (
-		select w.tenant_id, w.host from work w where w.lane = 'webhook' and w.ready and w.lease_until is null and (w.tenant_id, w.host) > (p.tenant_id, p.host)
-		order by w.tenant_id, w.host limit 1) n
-), open as materialized (
-	select p.tenant_id, p.host, case when h.failures >= 5 then 1 else $5::integer end - coalesce(b.taken, 0) as room, coalesce(h.failures, 0) > 0 as failing
-	from pair p left join unnest($3::text[], $4::integer[]) b(host, taken) on b.host = p.host left join host_state h on h.host = p.host
-	where (h.parked_until is null or h.parked_until <= now()) and not exists (select from lane where name = 'webhook' and paused_at is not null)
-), seen as materialized (
-	select c.id, o.tenant_id, o.host, o.room, c.priority, c.run_at, row_number() over (partition by o.tenant_id order by c.priority desc, c.run_at, c.id) as turn
-	from open o cross join lateral (
-		select w.id, w.priority, w.run_at from work w
-		where w.lane = 'webhook' and w.tenant_id = o.tenant_id and w.host = o.host and w.ready and w.lease_until is null
-		order by w.priority desc, w.run_at, w.id limit least(o.room, 4 + 2 * $1::integer / (select count(*) from open)) for update skip locked) c
-	where o.room > 0
-), picked as materialized (
-	select s.id from (select id, turn, priority, run_at, room, row_number() over (partition by host order by turn, priority desc, run_at, id) as host_turn from seen) s
-	where s.host_turn <= s.room order by s.turn, s.priority desc, s.run_at, s.id limit $1::integer
+with picked as materialized (
+	select id, failing from lane_pick('webhook', $1::integer, $3::text[], $4::integer[], $5::integer)
 ), leased as (
 	update work w set fence = w.fence + 1, attempt = w.attempt + 1, claimed_by = $2, deadline = now() + make_interval(secs => $6::integer + 10),
 		lease_until = now() + make_interval(secs => $6::integer + 10)
@@ -194,11 +155,63 @@ with recursive pair as (
 )
 select l.id, l.tenant_id, l.fence, l.attempt, l.host, d.url, s.keys, extract(epoch from now())::bigint as epoch, d.event, d.seq, d.created_at, t.public_id, t.entity, t.kind,
 	e.to_state as status, case when e.to_state = 'completed' then b.output end as result, coalesce(e.reason, g.why) as reason,
-	exists (select from open o where o.host = l.host and o.failing) as failing
+	(select p.failing from picked p where p.id = l.id) as failing
 from leased l join delivery d on d.tenant_id = l.tenant_id and d.id = l.id join task t on t.tenant_id = l.tenant_id and t.id = l.task_id
 	join task_event e on e.tenant_id = d.tenant_id and e.task_id = d.task_id and e.seq = d.seq and e.at = d.created_at
 	left join state_edge g on g.machine = e.machine and g.from_state = e.from_state and g.event = e.event and g.to_state = e.to_state
 	left join task_body b on b.tenant_id = t.tenant_id and b.task_id = t.id left join secret s on s.tenant_id = l.tenant_id
+
+-- name: sweep_sms_claim
+-- Purpose: the same for SMS: what is to be sent, and what Twilio is to be asked of (its work's type is ask; the task goes on processing and no attempt
+-- is spent). $1 to $5 as above, $6 timeout in seconds. Result: one row a message; provider_id is set where it is to be asked of.
+-- Locks: work by skip locked, then task.
+with picked as materialized (
+	select id, tenant_id, type, failing from lane_pick('sms', $1::integer, $3::text[], $4::integer[], $5::integer)
+), moved as (
+	update task t set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = t.attempts + 1
+	from picked p where t.tenant_id = p.tenant_id and t.id = p.id and t.state = 'pending'
+	returning t.id
+), asked as materialized (
+	select p.id from picked p cross join lateral (select from task t where t.tenant_id = p.tenant_id and t.id = p.id and t.state = 'processing') t where p.type = 'ask'
+), leased as (
+	update work w set fence = w.fence + 1, attempt = w.attempt + 1, claimed_by = $2, deadline = now() + make_interval(secs => $6::integer + 10),
+		lease_until = now() + make_interval(secs => $6::integer + 10)
+	where w.id = any (array(select id from moved union select id from asked))
+	returning w.id, w.tenant_id, w.fence, w.host
+), gone as (
+	delete from work w where w.id = any (array(select id from picked except all (select id from moved union select id from asked)))
+)
+select l.id, l.tenant_id, l.fence, l.host, m.recipients[1] as recipient, m.sender, m.text, m.provider_id, p.failing
+from leased l join message m on m.tenant_id = l.tenant_id and m.task_id = l.id join picked p on p.id = l.id
+
+-- name: sweep_mail_claim
+-- Purpose: the same for email. $1 to $5 as above, $6 timeout in seconds. At most 32 MiB of attachments are given out at once, or one message.
+-- Result: one row a message; lists are texts of one item a line, contents are hexadecimal. Locks: work by skip locked, then task.
+with picked as materialized (
+	select p.id, p.tenant_id, p.failing, sum(m.file_bytes) over (order by p.n) - m.file_bytes as before, m.file_bytes
+	from lane_pick('mail', $1::integer, $3::text[], $4::integer[], $5::integer) with ordinality p(id, tenant_id, task_id, type, failing, n)
+		join message m on m.tenant_id = p.tenant_id and m.task_id = p.id
+), taken as materialized (
+	select id, tenant_id, failing from picked where before = 0 or before + file_bytes <= 33554432
+), moved as (
+	update task t set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = t.attempts + 1
+	from taken p where t.tenant_id = p.tenant_id and t.id = p.id and t.state = 'pending'
+	returning t.id, extract(epoch from greatest(t.created_at, t.scheduled_at))::bigint as written
+), leased as (
+	update work w set fence = w.fence + 1, attempt = w.attempt + 1, claimed_by = $2, deadline = now() + make_interval(secs => $6::integer + 10),
+		lease_until = now() + make_interval(secs => $6::integer + 10)
+	from moved m where w.id = m.id
+	returning w.id, w.tenant_id, w.fence, w.host, m.written
+), gone as (
+	delete from work w where w.id = any (array(select id from taken except all select id from moved))
+)
+select l.id, l.tenant_id, l.fence, l.host, l.written, m.sender, m.sender_name, m.reply_to, array_to_string(m.recipients, E'\n') as recipients,
+	array_to_string(m.cc, E'\n') as cc, array_to_string(m.bcc, E'\n') as bcc, m.subject, m.text, m.html,
+	(select string_agg(h.key || E'\n' || h.value, E'\n') from json_each_text(m.headers) h) as headers,
+	f.names, f.types, f.contents, t.failing
+from leased l join message m on m.tenant_id = l.tenant_id and m.task_id = l.id join taken t on t.id = l.id
+	left join lateral (select string_agg(f.name, E'\n' order by f.n) as names, string_agg(f.type, E'\n' order by f.n) as types,
+		string_agg(encode(f.content, 'hex'), E'\n' order by f.n) as contents from message_file f where f.tenant_id = l.tenant_id and f.task_id = l.id) f on true
 
 -- name: sweep_host_settle
 -- Purpose: a host that failed five times running rests for a pause that grows from 1 s to 60 s; one answer ends that. It runs before the
@@ -297,6 +310,21 @@ with o as materialized (
 select (select count(*) from held) as settled, (select count(*) from held where outcome = 'again') as retried, (select count(*) from held where outcome = 'dead') as dead,
 	cardinality($1::uuid[]) - (select count(*) from held) as stale
 
+-- name: sweep_message_settle
+-- Purpose: outcomes of SMS and mail. $1 work ids, $2 fences, $3 outcomes (sent, accepted, asked, refuse, fail, release, unsent), $4 the provider's answers (JSON) or
+-- null, $5 reasons or null, $6 seconds before which no retry may come (0: none), $7 milliseconds before the first retry and seconds before Twilio is asked
+-- (integer[]). message_settle (migration 0006) says what each means. Result: one row: settled, of them retried, and stale. told: a task may have ended.
+-- Locks: work by id, then task, then the task that it was sent for.
+select count(*) filter (where s.settled) as settled, count(*) filter (where s.retried) as retried, count(*) filter (where s.settled) as told,
+	count(*) filter (where not s.settled) as stale
+from (select id, fence, outcome, detail, reason, wait_s from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::integer[]) o(id, fence, outcome, detail, reason, wait_s)
+	order by id) o cross join lateral message_settle(o.id, o.fence, o.outcome, o.detail::json, o.reason, o.wait_s, $7::integer[]) s
+
+-- name: sweep_notify
+-- Purpose: what is due of the notify lane: voicemails become mails and SMS to their recipients. $1 most rows. Result: one row: notified. Locks: work by skip
+-- locked, then task.
+select notified from voicemail_notify($1::integer)
+
 -- name: sweep_preview
 -- Purpose: `taskgate-sweep -n`. Result: a row a lane: what would be done now, what waits for its time, what is under way, what waits for a parked host.
 select l.name as lane, coalesce(l.reason, case when l.paused_at is not null then 'paused' end) as paused,
@@ -367,6 +395,14 @@ with old as materialized (
 )
 select count(*) as gone from gone
 
+-- name: sweep_purge_twilio_event
+with old as materialized (
+	select sid, status, sequence from twilio_event where received_at < now() - interval '30 days' order by received_at limit $1::integer for update skip locked
+), gone as (
+	delete from twilio_event e using old o where e.sid = o.sid and e.status = o.status and e.sequence = o.sequence returning 1
+)
+select count(*) as gone from gone
+
 -- name: sweep_purge_sweeper
 with old as materialized (
 	select host, pid, started_at from sweeper where beat_at < now() - interval '7 days' order by beat_at limit $1::integer
@@ -405,7 +441,7 @@ with old as materialized (
 	-- The offset keeps it a look-up by index for each: as a join, planned while nothing waits, it would compare all with all.
 	select o.tenant_id, o.id, o.seq from old o where not exists (select from work w where w.tenant_id = o.tenant_id and w.task_id = o.id and w.lane = 'webhook' offset 0)
 ), stone as (
-	update task t set purged_at = now(), tags = null, title = null, target_id = null, progress_message = null
+	update task t set purged_at = now(), tags = null, title = null, target_id = case when t.kind = 'voicemail' then t.target_id end, progress_message = null
 	from free o where t.tenant_id = o.tenant_id and t.id = o.id returning 1
 ), body as (
 	delete from task_body b using free o where b.tenant_id = o.tenant_id and b.task_id = o.id
@@ -413,5 +449,11 @@ with old as materialized (
 	delete from task_tag g using free o where g.tenant_id = o.tenant_id and g.seq = o.seq
 ), line as (
 	delete from task_log l using free o where l.tenant_id = o.tenant_id and l.task_id = o.id
+), file as (
+	delete from message_file f using free o where f.tenant_id = o.tenant_id and f.task_id = o.id
+), event as (
+	delete from message_event e using free o where e.tenant_id = o.tenant_id and e.task_id = o.id
+), sent as (
+	delete from message m using free o where m.tenant_id = o.tenant_id and m.task_id = o.id
 )
 select (select count(*) from old) as gone, (select max(seq) from old) as last_seq

@@ -94,16 +94,18 @@ select (select count(*) from (select from task_tag g join task t on t.tenant_id 
 			order by g.seq desc limit $3::integer offset $4::bigint) p) as tasks
 
 -- name: task_cancel
--- Purpose: cancels a task that has not ended. $1 entity or id of a disposition task. Result: none where there is no such task; else its
--- state before and, where it was cancelled, the task. Locks: its work row, then the task. The holder of a lease learns it at its next call.
+-- Purpose: cancels a task that has not ended, and with it what is still to be sent for it. $1 entity or id of a disposition task. Result: none where there is no
+-- such task; else its state before and, where it was cancelled, the task. Locks: their work rows, then the tasks. The holder of a lease learns it at its next call.
 with found as materialized (
 	select id, public_id, entity, kind, state from task where tenant_id = tg_tenant() and id = task_named($1, 'disposition')
+), family as materialized (
+	select id from found union all
+	select c.id from found f join task c on c.tenant_id = tg_tenant() and c.parent_id = f.id and c.finished_at is null where f.state in ('pending', 'queued', 'processing')
 ), held as materialized (
-	select w.id from work w join found f on w.id = f.id where w.tenant_id = tg_tenant() for update of w
+	select w.id from work w where w.tenant_id = tg_tenant() and w.id = any (array(select id from family)) order by w.id for update of w
 ), moved as (
 	update task t set state = 'cancelled', event = 'cancel', reason = null
-	from found f
-	where t.tenant_id = tg_tenant() and t.id = f.id and t.state in ('pending', 'queued', 'processing') and (select count(*) from held) >= 0
+	where t.tenant_id = tg_tenant() and t.id = any (array(select id from family)) and t.state in ('pending', 'queued', 'processing') and (select count(*) from held) >= 0
 	returning t.id, t.state, t.updated_at, t.finished_at
 ), gone as (
 	delete from work w using moved m where w.tenant_id = tg_tenant() and w.id = m.id
@@ -113,18 +115,25 @@ from found f left join moved m on m.id = f.id
 
 -- name: task_revive
 -- Purpose: queues a failed task again by hand, with all its attempts. $1 entity or id. Result as of task_cancel, and whether work is due at once.
--- Its new work row goes on counting where no former fence can be (each claim was an event), so that a late worker holds nothing.
+-- Its new work row goes on counting where no former fence can be (each claim was an event), so that a late worker holds nothing. A message is sent anew,
+-- whatever became of the one before.
 with found as materialized (
 	select id, public_id, entity, kind, state from task where tenant_id = tg_tenant() and id = task_named($1, 'disposition')
 ), moved as (
 	update task t set state = 'pending', event = 'revive', reason = null, attempts = 0, progress = null, progress_message = null
 	from found f
-	where t.tenant_id = tg_tenant() and t.id = f.id and t.state = 'failed' and t.kind = 'generic'
-	returning t.id, t.state, t.updated_at, t.finished_at, t.priority, t.type, t.event_seq
+	where t.tenant_id = tg_tenant() and t.id = f.id and t.state = 'failed' and t.kind in ('generic', 'sms', 'email', 'voicemail')
+	returning t.id, t.kind, t.state, t.updated_at, t.finished_at, t.priority, t.type, t.event_seq
+), anew as (
+	update message m set status = 'queued', provider_id = null, error_code = null, sent_at = null, delivered_at = null, asked = 0
+	from moved t where m.tenant_id = tg_tenant() and m.task_id = t.id
+), home as materialized (
+	select a.lane, a.host from moved m, type_admit(m.type, false, (select input from task_body b where b.tenant_id = tg_tenant() and b.task_id = m.id)) a where m.kind = 'generic'
+	union all
+	select l.lane, l.host from moved m join (values ('sms', 'sms', 'twilio'), ('email', 'mail', 'smtp'), ('voicemail', 'notify', null)) l(kind, lane, host) on l.kind = m.kind
 ), queued as (
 	insert into work (id, tenant_id, task_id, run_at, fence, priority, ready, lane, type, host)
-	select m.id, tg_tenant(), m.id, now(), m.event_seq, m.priority, true, a.lane, m.type, a.host from moved m, type_admit(m.type, false, (select input from task_body b
-		where b.tenant_id = tg_tenant() and b.task_id = m.id)) a
+	select m.id, tg_tenant(), m.id, now(), m.event_seq, m.priority, true, h.lane, m.type, h.host from moved m, home h
 	returning lane
 )
 select f.public_id, f.entity, f.kind, coalesce(m.state, task_state_now(f.id)) as state, m.updated_at, m.finished_at, m.id is not null as moved,

@@ -8,7 +8,10 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static const char *const machines[TG_MACHINE__MAX] = { [TG_MACHINE_DISPOSITION] = "disposition" };
+static const char *const machines[TG_MACHINE__MAX] = {
+	[TG_MACHINE_DISPOSITION] = "disposition", [TG_MACHINE_SMS] = "sms", [TG_MACHINE_EMAIL] = "email", [TG_MACHINE_VOICEMAIL] = "voicemail",
+	[TG_MACHINE_CALLBACK_FINISH] = "callback_finish", [TG_MACHINE_CALL] = "call",
+};
 
 static const struct {
 	const char *name;
@@ -32,6 +35,16 @@ static const char *const events[TG_EVENT__MAX] = {
 
 /* Adding or changing a row here needs a migration that does the same to state_edge. */
 #define EDGE(machine, from, event, to, why) { TG_MACHINE_##machine, TG_STATE_##from, TG_EVENT_##event, TG_STATE_##to, why }
+/* An attempt that did not succeed and was not the last one. */
+#define ATTEMPTS(machine) \
+	EDGE(machine, PROCESSING, RETRY,   PENDING,   "Attempt failed, will be retried"), \
+	EDGE(machine, PROCESSING, RELEASE, PENDING,   "Attempt given back")
+/* A person does not want it any more, its time is over, a person wants it after all. */
+#define LEAVES(machine) \
+	EDGE(machine, PENDING,    CANCEL,  CANCELLED, "Task cancelled"), \
+	EDGE(machine, PROCESSING, CANCEL,  CANCELLED, "Task cancelled"), \
+	EDGE(machine, PENDING,    EXPIRE,  EXPIRED,   "Task expired before it started"), \
+	EDGE(machine, FAILED,     REVIVE,  PENDING,   "Task queued again by hand")
 static const struct tg_edge edges[] = {
 	/* A task is made. */
 	EDGE(DISPOSITION, NONE,       CREATE,   PENDING,    "Task created"),
@@ -54,6 +67,35 @@ static const struct tg_edge edges[] = {
 	EDGE(DISPOSITION, PROCESSING, EXPIRE,   EXPIRED,    "Task timed out"),
 	/* A person wants it after all. */
 	EDGE(DISPOSITION, FAILED,     REVIVE,   PENDING,    "Task queued again by hand"),
+
+	/* A message goes to its provider; an SMS ends with the report of its delivery, an email with the mail server's yes. */
+	EDGE(SMS,         NONE,       CREATE,   PENDING,    "Task created"),
+	EDGE(SMS,         PENDING,    CLAIM,    PROCESSING, "SMS queued for delivery"),
+	EDGE(SMS,         PROCESSING, COMPLETE, COMPLETED,  "SMS delivered successfully"),
+	EDGE(SMS,         PROCESSING, FAIL,     FAILED,     "SMS could not be delivered"),
+	ATTEMPTS(SMS),
+	LEAVES(SMS),
+	EDGE(EMAIL,       NONE,       CREATE,   PENDING,    "Task created"),
+	EDGE(EMAIL,       PENDING,    CLAIM,    PROCESSING, "Email queued for delivery"),
+	EDGE(EMAIL,       PROCESSING, COMPLETE, COMPLETED,  "Email sent successfully"),
+	EDGE(EMAIL,       PROCESSING, FAIL,     FAILED,     "Email could not be sent"),
+	ATTEMPTS(EMAIL),
+	LEAVES(EMAIL),
+
+	/* A voicemail ends with the last of the messages that tell of it. */
+	EDGE(VOICEMAIL,   NONE,       CREATE,   PENDING,    "Task created"),
+	EDGE(VOICEMAIL,   PENDING,    CLAIM,    PROCESSING, "Notification started"),
+	EDGE(VOICEMAIL,   PROCESSING, COMPLETE, COMPLETED,  "Notification sent"),
+	EDGE(VOICEMAIL,   PROCESSING, FAIL,     FAILED,     "Notification failed"),
+	LEAVES(VOICEMAIL),
+
+	/* A callback is finished at once. */
+	EDGE(CALLBACK_FINISH, NONE,   CREATE,   PENDING,    "Task created"),
+	EDGE(CALLBACK_FINISH, PENDING, COMPLETE, COMPLETED, "Callback finish processed"),
+
+	/* A call waits to be placed. */
+	EDGE(CALL,        NONE,       CREATE,   PENDING,    "Task created"),
+	EDGE(CALL,        PENDING,    CANCEL,   CANCELLED,  "Call cancelled"),
 };
 
 const struct tg_edge *tg_state_edges(size_t *n)

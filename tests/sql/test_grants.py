@@ -6,8 +6,9 @@ import pytest
 from conftest import ROLES, Session
 
 TENANT_TABLES = ("principal", "token", "webhook_key", "customer", "persona", "task_type", "audit", "task", "task_body", "task_tag", "task_event",
-                 "task_log", "delivery", "work", "idempotency", "type_poll")
-PROGRAM_TABLES = ("tenant", "lane", "sweeper", "host_state", "cluster_mark", "migration", "state_edge", "rate_window")
+                 "task_log", "delivery", "work", "idempotency", "type_poll", "agent", "contact", "callback", "entity", "recipient", "disposition_code",
+                 "email_template", "do_not_call", "message", "message_file", "message_event", "call")
+PROGRAM_TABLES = ("tenant", "lane", "sweeper", "host_state", "cluster_mark", "migration", "state_edge", "rate_window", "twilio_event")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,14 @@ def tenants(db):
         insert into task_log (tenant_id, task_id, id, level, message) select tenant_id, id, 1, 'info', 'x' from task;
         insert into delivery (tenant_id, task_id, seq, event, url) select tenant_id, id, 1, 'e', 'http://127.0.0.1/' from task;
         insert into idempotency (tenant_id, principal_id, key_hash, body_hash, method, path) select tenant_id, id, '\\x00', '\\x00', 'PUT', '/' from principal;
-        insert into type_poll (tenant_id, type) select tenant_id, name from task_type""")
+        insert into type_poll (tenant_id, type) select tenant_id, name from task_type;
+        insert into agent (tenant_id, id) select distinct tenant_id, 'a' from task_type; insert into entity (tenant_id, name) select distinct tenant_id, 'e' from task_type;
+        insert into contact (tenant_id, id) select distinct tenant_id, 'c' from task_type; insert into callback (tenant_id, id) select distinct tenant_id, 'cb' from task_type;
+        insert into recipient (tenant_id, id, email) select distinct tenant_id, 'r', 'r@example.com' from task_type;
+        insert into do_not_call (tenant_id, number) select distinct tenant_id, '+12025550143' from task_type;
+        insert into message (tenant_id, task_id, channel, provider, recipients) select tenant_id, id, 'sms', 'twilio', '{+12025550143}' from task;
+        insert into message_file (tenant_id, task_id, n, name, type, content) select tenant_id, id, 1, 'f', 'text/plain', 'x' from task;
+        insert into call (tenant_id, task_id, number) select tenant_id, id, '+12025550143' from task""")
     return made
 
 
