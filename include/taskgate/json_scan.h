@@ -24,7 +24,7 @@ struct tg_json_member {
 
 struct tg_json_scan {
 	char type;               /* of the whole text, as above */
-	size_t n;                /* members of the top-level object */
+	size_t n;                /* members of the top-level object, or elements of the top-level array (their keys are "") */
 	const struct tg_json_member *members;
 	size_t at;               /* where it stopped, in bytes, when refused */
 	size_t line, column;     /* the same for a person, from 1; column counts bytes */

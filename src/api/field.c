@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * field: checks a request's fields by their rows and turns them into statement parameters. Owns the wording of field errors; promises that what
- * passes fits the column it goes to. It never touches the database. */
-#include <assert.h>
+ * field: checks one value by its row and turns it into a statement parameter. Owns the wording of field errors; promises that what passes fits
+ * the column it goes to. Where values come from is for fields.c. It never touches the database. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "field_internal.h"
 #include "taskgate/clock.h"
-#include "taskgate/field.h"
-
-struct check {
-	const struct tg_field *f;
-	struct tg_arena *arena;
-	struct tg_value *v;
-	struct tg_error *err;
-};
 
 static bool all_of(const char *s, size_t n, size_t max, const char *also)
 {
@@ -46,21 +38,56 @@ bool tg_is_uuid(const char *s, size_t n)
 	return n == 36 && tg_uuid_valid(s);
 }
 
-static enum tg_rc wrong(const struct check *c, const char *why)
+bool tg_is_phone(const char *s, size_t n)
+{
+	return n >= 8 && n <= 16 && s[0] == '+' && s[1] >= '1' && s[1] <= '9' && strspn(s + 1, "0123456789") == n - 1;
+}
+
+static bool is_label(const char *s, size_t n)
+{
+	return all_of(s, n, 63, "-") && s[0] != '-' && s[n - 1] != '-';
+}
+
+bool tg_is_email(const char *s, size_t n)
+{
+	const char *at = memchr(s, '@', n), *label, *dot;
+
+	if (at == NULL || n > 254 || !all_of(s, (size_t)(at - s), 64, ".!#$%&'*+/=?^_`{|}~-"))
+		return false;
+	for (label = at + 1; (dot = strchr(label, '.')) != NULL; label = dot + 1)
+		if (!is_label(label, (size_t)(dot - label)))
+			return false;
+	return is_label(label, n - (size_t)(label - s));
+}
+
+bool tg_is_line(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
+			return false;
+	return true;
+}
+
+const char *field_name(const struct field_check *c)
+{
+	return c->within == NULL ? c->f->name : tg_arena_printf(c->arena, "%s.%s", c->within, c->f->name);
+}
+
+static enum tg_rc wrong(const struct field_check *c, const char *why)
 {
 	enum tg_rc rc = c->f->rc == TG_OK ? TG_E_INVALID : c->f->rc;
 
-	tg_fail(c->err, rc, c->f->name, "%s %s", c->f->name, why);
+	tg_fail(c->err, rc, field_name(c), "%s %s", field_name(c), why);
 	return tg_error_set_reason(c->err, c->f->reason != NULL ? c->f->reason : "", rc);
 }
 
 /* Not a wrong word but none at all: no code of its own. */
-static enum tg_rc no_string(const struct check *c)
+static enum tg_rc no_string(const struct field_check *c)
 {
-	return tg_fail(c->err, TG_E_INVALID, c->f->name, "%s must be a string", c->f->name);
+	return tg_fail(c->err, TG_E_INVALID, field_name(c), "%s must be a string", field_name(c));
 }
 
-static enum tg_rc wrong_bounds(const struct check *c, const char *what)
+static enum tg_rc wrong_bounds(const struct field_check *c, const char *what)
 {
 	char why[160];
 
@@ -68,14 +95,14 @@ static enum tg_rc wrong_bounds(const struct check *c, const char *what)
 	return wrong(c, why);
 }
 
-static enum tg_rc set(const struct check *c, const char *text, size_t len)
+static enum tg_rc set(const struct field_check *c, const char *text, size_t len)
 {
 	c->v->text = text;
 	c->v->len = len;
 	return TG_OK;
 }
 
-static enum tg_rc check_words(const struct check *c, const char *s)
+static enum tg_rc check_words(const struct field_check *c, const char *s)
 {
 	struct tg_buf list;
 
@@ -91,21 +118,31 @@ static enum tg_rc check_words(const struct check *c, const char *s)
 	return wrong(c, list.data);
 }
 
-static enum tg_rc check_string(const struct check *c, const char *s, size_t n)
+/* Nothing where something must be: the reason is that of a field which is not there, where the row has one. */
+static enum tg_rc field_empty(const struct field_check *c)
+{
+	enum tg_rc rc = wrong(c, "must not be empty");
+
+	return c->f->missing == NULL ? rc : tg_error_set_reason(c->err, c->f->missing, rc);
+}
+
+static enum tg_rc check_string(const struct field_check *c, const char *s, size_t n)
 {
 	size_t length = tg_utf8_length(s, n);
 	enum tg_rc rc = check_words(c, s);
 
 	if (rc != TG_OK)
 		return rc;
+	if (c->f->test != NULL && n == 0 && c->f->missing != NULL)
+		return field_empty(c);
 	if (c->f->test != NULL && !c->f->test(s, n))
 		return wrong(c, c->f->shape);
 	if (c->f->words == NULL && c->f->max > 0 && ((long long)length < c->f->min || (long long)length > c->f->max))
-		return length == 0 ? wrong(c, "must not be empty") : wrong_bounds(c, "a text of");
+		return length == 0 ? field_empty(c) : wrong_bounds(c, "a text of");
 	return set(c, s, n);
 }
 
-static enum tg_rc check_time(const struct check *c, const char *s, size_t n)
+static enum tg_rc check_time(const struct field_check *c, const char *s, size_t n)
 {
 	char *t = tg_time_parse(c->arena, s, n);
 
@@ -114,7 +151,7 @@ static enum tg_rc check_time(const struct check *c, const char *s, size_t n)
 	return set(c, t, strlen(t));
 }
 
-static enum tg_rc check_url(const struct check *c, const char *s, size_t n)
+static enum tg_rc check_url(const struct field_check *c, const char *s, size_t n)
 {
 	static const char *const schemes[] = { "http://", "https://" };
 	const char *host = NULL;
@@ -132,7 +169,7 @@ static enum tg_rc check_url(const struct check *c, const char *s, size_t n)
 	return set(c, s, n);
 }
 
-static enum tg_rc check_integer(const struct check *c, const char *s)
+static enum tg_rc check_integer(const struct field_check *c, const char *s)
 {
 	char *end;
 	long long i;
@@ -149,11 +186,13 @@ static enum tg_rc check_integer(const struct check *c, const char *s)
 	return set(c, s, strlen(s));
 }
 
-static enum tg_rc check_strings(const struct check *c, json_object *array)
+static enum tg_rc check_strings(const struct field_check *c, json_object *array)
 {
-	size_t n = json_object_array_length(array);
+	size_t n = json_object_array_length(array), most = c->f->item_max > 0 ? (size_t)c->f->item_max : 100;
 	struct tg_buf b;
 
+	if (n == 0 && c->f->min > 0)
+		return field_empty(c);
 	if ((long long)n < c->f->min || (long long)n > c->f->max)
 		return wrong_bounds(c, "an array of");
 	tg_buf_init(&b, c->arena);
@@ -168,8 +207,10 @@ static enum tg_rc check_strings(const struct check *c, json_object *array)
 		s = json_object_get_string(item);
 		len = (size_t)json_object_get_string_len(item);
 		length = tg_utf8_length(s, len);
-		if (length < 1 || length > 100)
-			return wrong(c, "must hold strings of 1 to 100 characters");
+		if (length < 1 || length > most)
+			return wrong(c, tg_arena_printf(c->arena, "must hold strings of 1 to %zu characters", most));
+		if (c->f->test != NULL && !c->f->test(s, len))
+			return wrong(c, c->f->shape);
 		if (i > 0)
 			tg_buf_puts(&b, ",");
 		tg_buf_array_item(&b, s, len);
@@ -179,15 +220,15 @@ static enum tg_rc check_strings(const struct check *c, json_object *array)
 }
 
 /* Free JSON goes on as it was sent: the scanner has vouched for these bytes. */
-static enum tg_rc check_raw(const struct check *c, const struct tg_json_member *m, const char *text, size_t most)
+static enum tg_rc check_raw(const struct field_check *c, const struct tg_json_member *m, const char *text, size_t most)
 {
 	if (m->len > most)
-		return tg_fail_reason(c->err, TG_E_TOOLARGE, c->f->reason != NULL ? c->f->reason : "", c->f->name, "%s must not be larger than %zu bytes",
-		    c->f->name, most);
+		return tg_fail_reason(c->err, TG_E_TOOLARGE, c->f->reason != NULL ? c->f->reason : "", field_name(c), "%s must not be larger than %zu bytes",
+		    field_name(c), most);
 	return set(c, tg_arena_strndup(c->arena, text + m->start, m->len), m->len);
 }
 
-static enum tg_rc check_member(const struct check *c, const struct tg_json_member *m, const char *text, json_object *value)
+enum tg_rc field_check_json(const struct field_check *c, const struct tg_json_member *m, const char *text, struct json_object *value)
 {
 	const char *s = m->type == 's' ? json_object_get_string(value) : NULL;
 	size_t n = m->type == 's' ? (size_t)json_object_get_string_len(value) : 0;
@@ -213,11 +254,13 @@ static enum tg_rc check_member(const struct check *c, const struct tg_json_membe
 		return check_raw(c, m, text, (size_t)c->f->max);
 	case TG_STRINGS:
 		return m->type != 'a' ? wrong(c, "must be an array") : check_strings(c, value);
+	case TG_ARRAY:
+		return m->type != 'a' ? wrong(c, "must be an array") : check_raw(c, m, text, (size_t)c->f->max);
 	}
 	abort();
 }
 
-static enum tg_rc check_plain(const struct check *c, const char *s)
+enum tg_rc field_check_text(const struct field_check *c, const char *s)
 {
 	size_t n = strlen(s);
 
@@ -238,91 +281,8 @@ static enum tg_rc check_plain(const struct check *c, const char *s)
 	case TG_OBJECT:
 	case TG_ANY:
 	case TG_STRINGS:
+	case TG_ARRAY:
 		break;
 	}
 	abort();
-}
-
-static enum tg_rc default_of(const struct check *c)
-{
-	if (c->f->required)
-		return tg_fail(c->err, TG_E_INVALID, c->f->name, "%s is required", c->f->name);
-	return c->f->def == NULL ? TG_OK : set(c, c->f->def, strlen(c->f->def));
-}
-
-static enum tg_rc check_outside(const struct check *c, struct tg_request *rq, const char *const *names, const char *const *values, size_t n)
-{
-	const char *s = NULL;
-	bool bad = false;
-
-	if (c->f->place == TG_PATH) {
-		for (size_t i = 0; i < n; i++)
-			if (strcmp(names[i], c->f->name) == 0)
-				s = values[i];
-	} else {
-		s = tg_request_query(rq, c->f->name, &bad);
-	}
-	if (bad)
-		return wrong(c, "is not properly percent-encoded UTF-8");
-	if (s == NULL)
-		return default_of(c);
-	c->v->given = true;
-	return check_plain(c, s);
-}
-
-static enum tg_rc scan_body(struct tg_request *rq, unsigned flags, struct tg_json_scan *scan, json_object **root, struct tg_error *err)
-{
-	struct json_tokener *tokener;
-
-	if (rq->body_len == 0)
-		return tg_fail(err, TG_E_INVALID, NULL, "the body is empty; a JSON object is wanted");
-	if (!tg_json_scan(rq->arena, rq->body, rq->body_len, flags, scan))
-		return tg_fail(err, TG_E_INVALID, NULL, "malformed JSON at byte %zu (line %zu, column %zu): %s", scan->at, scan->line, scan->column, scan->why);
-	if (scan->type != 'o')
-		return tg_fail(err, TG_E_INVALID, NULL, "the body must be a JSON object");
-	tokener = json_tokener_new_ex(2 * TG_JSON_MAX_DEPTH);
-	if (tokener == NULL)
-		abort();
-	*root = json_tokener_parse_ex(tokener, scan->text, (int)rq->body_len);
-	json_tokener_free(tokener);
-	if (*root == NULL)
-		return tg_fail(err, TG_E_INVALID, NULL, "malformed JSON");
-	return TG_OK;
-}
-
-enum tg_rc tg_fields_check(const struct tg_field *fields, size_t n, struct tg_request *rq, const char *const *path_names,
-    const char *const *path_values, size_t n_path, unsigned json_flags, struct tg_value *values, struct tg_error *err)
-{
-	struct tg_json_scan scan = { 0 };
-	json_object *root = NULL;
-	bool wants_body = false;
-	enum tg_rc rc = TG_OK;
-
-	assert(n <= TG_FIELDS_MAX);
-	memset(values, 0, n * sizeof *values);
-	for (size_t i = 0; i < n; i++)
-		wants_body |= fields[i].place == TG_BODY;
-	if (wants_body)
-		rc = scan_body(rq, json_flags, &scan, &root, err);
-	for (size_t i = 0; rc == TG_OK && i < n; i++) {
-		struct check c = { &fields[i], rq->arena, &values[i], err };
-		const struct tg_json_member *m;
-
-		if (fields[i].place != TG_BODY) {
-			rc = check_outside(&c, rq, path_names, path_values, n_path);
-			continue;
-		}
-		m = tg_json_member(&scan, fields[i].name);
-		if (m == NULL || m->type == '0') {
-			rc = default_of(&c);
-			continue;
-		}
-		values[i].given = true;
-		rc = check_member(&c, m, scan.text, json_object_object_get(root, fields[i].name));
-		/* json-c owns its strings only as long as the document lives. */
-		if (rc == TG_OK && m->type == 's' && values[i].text != NULL)
-			values[i].text = tg_arena_strndup(rq->arena, values[i].text, values[i].len);
-	}
-	json_object_put(root);
-	return rc;
 }

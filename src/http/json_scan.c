@@ -26,7 +26,7 @@ struct scanner {
 	char *copy;                      /* the text with blanks for trailing commas, once there was one */
 	struct key *keys;                /* of all objects that are still open, a stack */
 	size_t n_keys, cap_keys;
-	struct tg_json_member *members;  /* of the top-level object */
+	struct tg_json_member *members;  /* of the top-level object or array */
 	size_t n_members, cap_members;
 	struct key inline_keys[KEYS_INLINE];
 };
@@ -163,6 +163,18 @@ static bool scan_member(struct scanner *s)
 	return true;
 }
 
+static bool scan_element(struct scanner *s)
+{
+	struct tg_json_member element = { .key = "", .start = (size_t)(s->c.p - s->c.text) };
+
+	if (!scan_value(s, &element.type))
+		return false;
+	element.len = (size_t)(s->c.p - s->c.text) - element.start;
+	if (s->depth == 1)
+		push_member(s, &element);
+	return true;
+}
+
 /* Stands on a comma. In the copy, which is what others will read, a trailing one becomes a blank. */
 static bool is_trailing_comma(struct scanner *s, char close)
 {
@@ -180,11 +192,9 @@ static bool is_trailing_comma(struct scanner *s, char close)
 /* Stands behind the opening bracket, ends behind the closing one. */
 static bool scan_items(struct scanner *s, char close, const char *expected)
 {
-	char type;
-
 	skip_blanks(s);
 	while (!next_is(s, close)) {
-		if (!(close == '}' ? scan_member(s) : scan_value(s, &type)))
+		if (!(close == '}' ? scan_member(s) : scan_element(s)))
 			return false;
 		skip_blanks(s);
 		if (next_is(s, close))
@@ -296,7 +306,7 @@ bool tg_json_scan(struct tg_arena *arena, const char *text, size_t len, unsigned
 	}
 	if (s.copy)
 		out->text = s.copy;
-	if (out->type == 'o') {
+	if (out->type == 'o' || out->type == 'a') {
 		out->n = s.n_members;
 		out->members = s.members;
 	}
