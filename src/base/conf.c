@@ -30,6 +30,7 @@ static const struct {
 } word_lists[] = {
 	{ TG_CONF_LOG_LEVEL,  { "debug", "info", "warning", "error" } },
 	{ TG_CONF_LOG_FORMAT, { "text", "json" } },
+	{ TG_CONF_SMTP_STARTTLS, { "auto", "always", "never" } },
 };
 
 /* Settings of programs and APIs that may share the file without being read here. */
