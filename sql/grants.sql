@@ -20,7 +20,7 @@ grant execute on function uuid7(), random_suffix(), tg_tenant(), tg_principal(),
 	rate(bytea, text, integer, integer, text), enter(bytea, text, text, text, text), task_state_now(uuid), generic_entity(text), task_logs(uuid, timestamptz), task_history(uuid, timestamptz),
 	audit_refusal(bytea, text, text, text, text, integer),
 	idempotency_begin(text, text, text, bytea), retry_delay(integer, integer), type_admit(text, boolean, json), task_named(text, text),
-	task_of_kind(text, text), message_log(uuid), message_events(uuid), message_reported(uuid, text, text, text, json, text, text), backlog_by_lane() to taskgate_api;
+	task_of_kind(text, text), message_state(text), message_log(uuid), message_events(uuid), message_reported(uuid, text, text, text, json, text, text), backlog_by_lane() to taskgate_api;
 grant execute on function template_render(text, jsonb, boolean), work_make(uuid, uuid, text, text, timestamptz, integer, bigint),
 	sms_make(uuid, text, text, text, text, integer, integer, integer, text, json),
 	email_make(uuid, text[], text[], text[], text, text, text, text, text, jsonb, json, json, integer, timestamptz, text, text[], text[], text[])

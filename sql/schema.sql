@@ -822,6 +822,16 @@ begin
 end $$;
 
 --
+-- Name: message_state(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.message_state(p_state text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+	select case when p_state = 'pending' then 'queued' else p_state end
+$$;
+
+--
 -- Name: message_waits(uuid, uuid, integer); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -3307,6 +3317,13 @@ GRANT ALL ON FUNCTION public.message_reported(p_task uuid, p_sid text, p_status 
 
 REVOKE ALL ON FUNCTION public.message_settle(p_id uuid, p_fence bigint, p_outcome text, p_detail json, p_reason text, p_wait_s integer, p_pauses integer[], OUT settled boolean, OUT retried boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.message_settle(p_id uuid, p_fence bigint, p_outcome text, p_detail json, p_reason text, p_wait_s integer, p_pauses integer[], OUT settled boolean, OUT retried boolean) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION message_state(p_state text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.message_state(p_state text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.message_state(p_state text) TO taskgate_api;
 
 --
 -- Name: FUNCTION message_waits(p_tenant uuid, p_task uuid, p_ask_s integer); Type: ACL; Schema: public; Owner: -

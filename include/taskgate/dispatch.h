@@ -15,6 +15,8 @@ struct tg_server {
 	const char *mount;
 	void (*entered)(int route);                  /* before the handler runs, so that a crash has a name; may be NULL */
 	void (*ended)(int route, int status, int64_t us);    /* may be NULL */
+	/* Asks whether there is anything at a URL that a caller named, behind the outbound guard. NULL where it is, else why not; in the arena. NULL: nobody asks. */
+	const char *(*probe)(struct tg_arena *, const char *url, int timeout_ms);
 };
 
 /* Serves one request: route, authority, body, fields, transaction, answer, log line. Resets the arena. */

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 #include "taskgate/arena.h"
+#include "taskgate/form.h"
 #include "taskgate/text.h"
 
 struct tg_io {
@@ -40,6 +41,7 @@ struct tg_request {
 	long long content_length;                 /* -1 where not said */
 	const char *body;                         /* NUL-terminated; NULL until read */
 	size_t body_len;
+	struct tg_form form;                      /* of a route that takes a form; else empty */
 };
 
 struct tg_response {

@@ -31,6 +31,7 @@ struct tg_route {
 	const char *path;          /* "/generic/{entity}" */
 	const char *scope;         /* NULL: open to everybody */
 	enum tg_rc (*handler)(struct tg_call *);
+	enum tg_rc (*admit)(struct tg_call *);     /* NULL: a body is JSON, and a token says who asks; else it reads the body and judges it by itself */
 	unsigned flags;
 	size_t max_body;           /* 0: no body is read */
 	const struct tg_field *fields;

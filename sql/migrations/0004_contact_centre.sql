@@ -4,7 +4,7 @@
 create domain directory_id as text constraint directory_id check (length(value) between 1 and 128 and value !~ '[[:cntrl:]]');
 -- E.164: a plus sign, no leading zero, 7 to 15 digits.
 create domain phone_number as text constraint phone_number check (value ~ '^\+[1-9][0-9]{6,14}$');
--- What HTML's <input type=email> takes (WHATWG), which is what can be mailed to without quoting; src/api/shapes.c has the same.
+-- What HTML's <input type=email> takes (WHATWG), which is what can be mailed to without quoting; src/api/field.c has the same.
 create domain email_address as text constraint email_address check (length(value) <= 254
 	and value ~ '^[A-Za-z0-9.!#$%&''*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$');
 

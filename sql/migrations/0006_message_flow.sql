@@ -214,3 +214,8 @@ create function message_events(p_id uuid) returns json language sql stable as $$
 		'message', e.message) order by e.seq), '[]')
 	from message_event e where e.tenant_id = tg_tenant() and e.task_id = p_id
 $$;
+
+-- The messaging pages' word for a task's state: one that waits is queued.
+create function message_state(p_state text) returns text language sql immutable parallel safe as $$
+	select case when p_state = 'pending' then 'queued' else p_state end
+$$;

@@ -22,7 +22,8 @@ static void pick_code(const struct tg_call *c, const struct tg_error *err, const
 	const struct tg_code *lists[] = { c->route != NULL ? c->route->codes : NULL, c->api->codes };
 
 	*code = tg_error_row(err->rc)->word;
-	*message = tg_error_row(err->rc)->http >= 500 || err->message[0] == '\0' ? tg_error_row(err->rc)->text : err->message;
+	/* What went wrong inside is for the log; a setting that a request needs and that is not made is for whoever asked. */
+	*message = (tg_error_row(err->rc)->http >= 500 && err->rc != TG_E_CONFIG) || err->message[0] == '\0' ? tg_error_row(err->rc)->text : err->message;
 	for (size_t l = 0; l < 2; l++) {
 		for (const struct tg_code *r = lists[l]; r != NULL && r->code != NULL; r++) {
 			if (r->rc != err->rc || (r->reason != NULL && strcmp(r->reason, err->reason) != 0))
@@ -97,7 +98,9 @@ static enum tg_rc check_request(struct tg_call *c)
 	const struct tg_route *r = c->route;
 	enum tg_rc rc = TG_OK;
 
-	if (wants_body(r)) {
+	if (r->admit != NULL) {
+		rc = r->admit(c);
+	} else if (wants_body(r)) {
 		rc = tg_request_body(c->rq, r->max_body, c->err);
 		if (rc == TG_OK && !is_json(c->rq->content_type))
 			rc = tg_fail(c->err, TG_E_MEDIATYPE, NULL, "the Content-Type must be application/json");

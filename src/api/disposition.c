@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * disposition: spec/disposition.md, its generic half, and what design adds to it (list, cancel, retry, why). Owns routes, fields and views; holds no
+ * disposition: generic tasks and tasks of any kind: spec/disposition.md, and what design adds to it (list, cancel, retry, why). Owns routes, fields and views; holds no
  * SQL, no rights, no state's name beyond the words of its own document. */
 #include <json-c/json.h>
 #include <stdlib.h>
 
 #include "shape.h"
 #include "taskgate/task.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define ENTITY { .name = "entity", .type = TG_STRING, .place = TG_PATH, .required = true, .min = 1, .max = 128, .test = tg_is_entity, \
-	.shape = "must be 1 to 128 letters, digits, '.', '_', '-' or ':'" }
-#define FLAG(n, d) { .name = (n), .type = TG_BOOLEAN, .place = TG_QUERY, .def = (d) }
-#define MIB (1024 * 1024)
 
 static const char *const states[] = { "pending", "queued", "processing", "completed", "failed", "cancelled", "expired", NULL };
 static const char *const kinds[] = { "voicemail", "generic", "callback_finish", "sms", "email", "call", "bulk_call", "human", "content", "approval", NULL };
@@ -68,7 +62,7 @@ static enum tg_rc generic_create(struct tg_call *c)
 
 	if (rc != TG_OK)
 		return rc;
-	tg_response_header(c->rs, "Location", "%s%s/generic/%s", c->server->mount, c->prefix, g.entity);
+	tg_shape_location(c, "/generic/", g.entity);
 	return tg_shape_success(c, 201, tg_view_row(c, generic_created, COUNT(generic_created), rows, 0), "Generic task created successfully");
 }
 
@@ -236,8 +230,6 @@ static enum tg_rc task_why(struct tg_call *c)
 	return tg_shape_success(c, 200, tg_view_row(c, task_reason, COUNT(task_reason), rows, 0), tg_why_text(tg_rows_get(rows, 0, "why")));
 }
 
-#define FIELDS(f) .fields = (f), .n_fields = COUNT(f)
-
 static const struct tg_route routes[] = {
 	{ .name = "generic.create", .method = TG_PUT, .path = "/generic/{entity}", .scope = "disposition:write", .handler = generic_create,
 		.max_body = MIB, FIELDS(generic_create_fields), .doc = "Creates a generic task." },
@@ -255,8 +247,6 @@ static const struct tg_route routes[] = {
 		FIELDS(entity_alone), .codes = not_found, .doc = "Why a task has not run." },
 };
 
-static const char *const prefixes[] = { "", "/dgapi/v1", NULL };
-
 extern const struct tg_api tg_api_disposition;
-const struct tg_api tg_api_disposition = { .name = "disposition", .prefixes = prefixes, .routes = routes, .n_routes = COUNT(routes),
+const struct tg_api tg_api_disposition = { .name = "disposition", .prefixes = tg_shape_prefixes, .routes = routes, .n_routes = COUNT(routes),
 	.codes = tg_shape_codes, .limit = TG_CONF_TASKGATE_RATE_DISPOSITION, .error = tg_shape_error };

@@ -8,7 +8,6 @@
 #include "taskgate/clock.h"
 #include "taskgate/proc.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define SWEEPER_SILENT 150     /* seconds; cron starts one each minute */
 
 static void add(json_object *o, const char *key, const char *value)

@@ -7,6 +7,8 @@
 #include "shape.h"
 #include "taskgate/clock.h"
 
+const char *const tg_shape_prefixes[] = { "", "/dgapi/v1", NULL };
+
 const struct tg_code tg_shape_codes[] = {
 	{ TG_E_INVALID,       "type_unknown",      "INVALID_TASK_TYPE",       NULL },
 	{ TG_E_INVALID,       NULL,                "INVALID_REQUEST",         NULL },
@@ -32,6 +34,42 @@ const struct tg_code tg_shape_codes[] = {
 	{ TG_E_OVERLOAD,      NULL,                "INTERNAL_ERROR",          NULL },
 	{ TG_E_RETRY,         NULL,                "INTERNAL_ERROR",          NULL },
 	{ TG_E_CONFIG,        NULL,                "INTERNAL_ERROR",          NULL },
+	{ TG_E_OK,            NULL,                NULL,                      NULL },
+};
+
+const struct tg_code tg_shape_message_codes[] = {
+	{ TG_E_INVALID,       "phone",             "invalid_phone",           NULL },
+	{ TG_E_INVALID,       "text_missing",      "message_empty",           NULL },
+	{ TG_E_INVALID,       "text",              "message_too_long",        NULL },
+	{ TG_E_INVALID,       "email",             "invalid_email",           NULL },
+	{ TG_E_INVALID,       "to_missing",        "missing_recipients",      NULL },
+	{ TG_E_INVALID,       "subject_missing",   "missing_subject",         NULL },
+	{ TG_E_INVALID,       "template_missing",  "missing_template",        NULL },
+	{ TG_E_INVALID,       "template_unknown",  "template_not_found",      NULL },
+	{ TG_E_INVALID,       "template_error",    "template_error",          NULL },
+	{ TG_E_INVALID,       "file_size",         "attachment_too_large",    NULL },
+	{ TG_E_INVALID,       NULL,                "invalid_request",         NULL },
+	{ TG_E_UNAUTHORIZED,  NULL,                "unauthorized",            NULL },
+	{ TG_E_FORBIDDEN,     NULL,                "insufficient_scope",      NULL },
+	{ TG_E_NOTFOUND,      NULL,                "not_found",               NULL },
+	{ TG_E_METHOD,        NULL,                "method_not_allowed",      NULL },
+	{ TG_E_CONFLICT,      "task_entity_taken", "duplicate_entity",        "A message with entity %s already exists" },
+	{ TG_E_CONFLICT,      "idempotency_busy",  "idempotency_key_in_use",  NULL },
+	{ TG_E_CONFLICT,      NULL,                "conflict",                NULL },
+	{ TG_E_TOOLARGE,      NULL,                "payload_too_large",       NULL },
+	{ TG_E_URITOOLONG,    NULL,                "uri_too_long",            NULL },
+	{ TG_E_MEDIATYPE,     NULL,                "unsupported_media_type",  NULL },
+	{ TG_E_UNPROCESSABLE, "entity",            "invalid_entity",          NULL },
+	{ TG_E_UNPROCESSABLE, "file",              "invalid_attachment",      NULL },
+	{ TG_E_UNPROCESSABLE, "idempotency_reuse", "idempotency_key_reused",  NULL },
+	{ TG_E_UNPROCESSABLE, NULL,                "invalid_request",         NULL },
+	{ TG_E_LIMIT,         NULL,                "rate_limited",            NULL },
+	{ TG_E_INTERNAL,      NULL,                "internal_error",          NULL },
+	{ TG_E_UNAVAILABLE,   NULL,                "internal_error",          NULL },
+	{ TG_E_INDOUBT,       NULL,                "internal_error",          NULL },
+	{ TG_E_OVERLOAD,      NULL,                "internal_error",          NULL },
+	{ TG_E_RETRY,         NULL,                "internal_error",          NULL },
+	{ TG_E_CONFIG,        NULL,                "internal_error",          NULL },
 	{ TG_E_OK,            NULL,                NULL,                      NULL },
 };
 
@@ -78,4 +116,20 @@ enum tg_rc tg_shape_success(struct tg_call *c, int status, struct json_object *d
 	if (message != NULL)
 		add(o, "message", json_object_new_string(message));
 	return tg_shape_bare(c, status, o);
+}
+
+enum tg_rc tg_shape_message(struct tg_call *c, int status, struct json_object *data)
+{
+	json_object *o = json_object_new_object();
+
+	add(o, "success", json_object_new_boolean(true));
+	add(o, "status", json_object_new_string("success"));
+	add(o, "data", data);
+	add(o, "timestamp", json_object_new_string(tg_time_wall(c->arena)));
+	return tg_shape_bare(c, status, o);
+}
+
+void tg_shape_location(struct tg_call *c, const char *path, const char *value)
+{
+	tg_response_header(c->rs, "Location", "%s%s%s%s", c->server->mount, c->prefix, path, value);
 }

@@ -5,8 +5,6 @@
 #include "shape.h"
 #include "taskgate/work.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define MIB (1024 * 1024)
 #define ID { .name = "id", .type = TG_STRING, .place = TG_PATH, .required = true, .test = tg_is_uuid, .shape = "must be the id that the claim gave" }
 #define FENCE { .name = "fence", .type = TG_INTEGER, .required = true, .min = 0, .max = INT64_MAX }
 #define LEASE { .name = "lease_seconds", .type = TG_INTEGER, .min = 1, .max = 86400, .def = "60" }

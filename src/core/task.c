@@ -5,20 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "statement.h"
 #include "taskgate/task.h"
 
 static const char *sql_bool(bool b)
 {
 	return b ? "t" : "f";
-}
-
-static enum tg_rc one(struct tg_tx *tx, enum tg_sql id, const char *const *params, int n, const char *name, struct tg_rows *rows)
-{
-	enum tg_rc rc = tg_tx_run(tx, id, params, n, rows);
-
-	if (rc == TG_OK && tg_rows_count(*rows) == 0)
-		return tg_fail(tx->err, TG_E_NOTFOUND, NULL, "there is no task %s", name);
-	return rc;
 }
 
 enum tg_rc tg_generic_create(struct tg_tx *tx, const struct tg_generic *g, struct tg_rows *rows)
@@ -38,14 +30,14 @@ enum tg_rc tg_generic_get(struct tg_tx *tx, const char *entity, bool payload, bo
 {
 	const char *params[] = { entity, sql_bool(payload), sql_bool(result), sql_bool(logs) };
 
-	return one(tx, TG_SQL_GENERIC_GET, params, 4, entity, rows);
+	return statement_find(tx, TG_SQL_GENERIC_GET, params, 4, "task", rows);
 }
 
 enum tg_rc tg_task_get(struct tg_tx *tx, const char *entity, bool details, bool history, const char *kind, struct tg_rows *rows)
 {
 	const char *params[] = { entity, sql_bool(details), sql_bool(history), kind };
 
-	return one(tx, TG_SQL_TASK_GET, params, 4, entity, rows);
+	return statement_find(tx, TG_SQL_TASK_GET, params, 4, "task", rows);
 }
 
 enum tg_rc tg_task_list(struct tg_tx *tx, const char *state, const char *kind, const char *tag, long long limit, long long offset,
@@ -68,7 +60,7 @@ static enum tg_rc move(struct tg_tx *tx, enum tg_sql id, const char *entity, con
 	enum tg_rc rc;
 
 	tx->writes = true;
-	rc = one(tx, id, params, 1, entity, rows);
+	rc = statement_find(tx, id, params, 1, "task", rows);
 	if (rc != TG_OK || tg_rows_bool(*rows, 0, "moved"))
 		return rc;
 	return tg_fail_reason(tx->err, TG_E_CONFLICT, "state_edge", NULL, "a task that is %s cannot be %s", tg_rows_get(*rows, 0, "state"), verb);
@@ -94,7 +86,7 @@ enum tg_rc tg_task_why(struct tg_tx *tx, const char *entity, struct tg_rows *row
 {
 	const char *params[] = { entity };
 
-	return one(tx, TG_SQL_TASK_WHY, params, 1, entity, rows);
+	return statement_find(tx, TG_SQL_TASK_WHY, params, 1, "task", rows);
 }
 
 const char *tg_why_text(const char *why)

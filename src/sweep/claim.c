@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * claim: one round trip for new work: what the clock asks for (promote, expire, regain), then claims, in one transaction, while transfers go on.
+ * claim: one round trip for new work: what the clock asks for (promote, expire, regain), what only writes (notify), then claims, in one transaction, while transfers go on.
  * Promises that nothing is sent for a claim before its commit is known. A claim whose commit is in doubt is left to its lease. */
 #include <string.h>
 
@@ -10,6 +10,7 @@
 #define ROUND_MS 10000
 #define CHORES_MS 250                  /* the poll that a lost nudge costs */
 #define CHORES_ROWS "500"
+#define NOTIFY_ROWS "50"
 #define SLOW_MS 10000                  /* what was never claimed has no index of its own, and a type changes seldom */
 
 static const char *number(struct sweep *s, long long n)
@@ -49,7 +50,7 @@ static void queue_claims(struct sweep *s, int *queued)
 	put_hosts(s, &names, &taken);
 	for (int lane = 0; lane < LANE__MAX; lane++) {
 		int wanted = sweep_lane_room(s, lane), room = wanted < pool ? wanted : pool;
-		const char *params[] = { number(s, room), s->name, names, taken, number(s, s->host_transfers), number(s, sweep_lane_timeout(lane)) };
+		const char *params[] = { number(s, room), s->name, names, taken, number(s, s->host_transfers), number(s, tg_conf_int(sweep_lanes[lane].timeout)) };
 
 		s->claiming.claim[lane] = -1;
 		if (room == 0)
@@ -81,6 +82,15 @@ static void queue_chores(struct sweep *s, int64_t now, int *queued)
 	s->chores_at = now + CHORES_MS;
 }
 
+/* What becomes of a voicemail is due in the same transaction, and claimed behind it. */
+static void queue_notify(struct sweep *s, int *queued)
+{
+	const char *most[] = { NOTIFY_ROWS };
+
+	tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_NOTIFY, most, 1);
+	s->claiming.notify = (*queued)++;
+}
+
 void sweep_claim_send(struct sweep *s)
 {
 	struct sweep_link *link = &s->link[LINK_CLAIM];
@@ -91,6 +101,7 @@ void sweep_claim_send(struct sweep *s)
 	s->claiming.quiet = !sweep_jobs_any(s);
 	s->claiming.claimed_ms = now;
 	queue_chores(s, now, &queued);
+	queue_notify(s, &queued);
 	queue_claims(s, &queued);
 	tg_db_send(link->db);
 	tg_arena_reset(s->arena);
@@ -112,7 +123,7 @@ static void accept_claim(struct sweep *s, enum sweep_lane lane, struct tg_rows r
 	j->host = sweep_host_get(s, tg_rows_get(rows, row, "host"));
 	j->host->failing |= tg_rows_bool(rows, row, "failing");
 	j->claimed_ms = s->claiming.claimed_ms;
-	j->timeout_ms = sweep_lane_timeout(lane) * 1000LL;
+	j->timeout_ms = tg_conf_int(sweep_lanes[lane].timeout) * 1000;
 	outcome = sweep_lanes[lane].prepare(s, j, rows, row);
 	if (outcome != NULL) {
 		sweep_job_done(s, j, outcome, j->reason);
@@ -143,7 +154,7 @@ static long long read_chores(struct sweep *s)
 {
 	struct tg_db *db = s->link[LINK_CLAIM].db;
 	struct tg_rows promote = tg_db_rows(db, s->claiming.promote), expire = tg_db_rows(db, s->claiming.expire), regain = tg_db_rows(db, s->claiming.regain);
-	long long done = 0;
+	long long done = tg_rows_int(tg_db_rows(db, s->claiming.notify), 0, "notified");
 
 	if (tg_rows_count(promote) == 1) {
 		const char *next = tg_rows_get(promote, 0, "next_ms");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * jobs: owns the queues of claimed work. Promises that no host gets more transfers at once than allowed, that a lane leaves a quarter of the
- * slots to the other one, and that nothing waits here longer than a second: it is given back then, and that was no attempt. */
+ * slots to the others, and that nothing waits here longer than a second: it is given back then, and that was no attempt. */
 #include <assert.h>
 
 #include "sweep_internal.h"
@@ -118,8 +118,18 @@ void sweep_jobs_collect(struct sweep *s)
 	}
 }
 
+bool sweep_jobs_done(const struct sweep *s)
+{
+	for (int lane = 0; lane < LANE__MAX; lane++)
+		if (s->done[lane].n > 0)
+			return true;
+	return false;
+}
+
 bool sweep_jobs_any(const struct sweep *s)
 {
-	return s->waiting.n > 0 || tg_out_running(s->out) > 0 || s->done[LANE_HANDLER].n > 0 || s->done[LANE_WEBHOOK].n > 0
-	    || s->settling.jobs[LANE_HANDLER].n > 0 || s->settling.jobs[LANE_WEBHOOK].n > 0;
+	for (int lane = 0; lane < LANE__MAX; lane++)
+		if (s->settling.jobs[lane].n > 0)
+			return true;
+	return s->waiting.n > 0 || tg_out_running(s->out) > 0 || sweep_jobs_done(s);
 }

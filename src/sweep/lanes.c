@@ -7,15 +7,31 @@
 #include "sweep_internal.h"
 #include "taskgate/conf.h"
 
-const struct lane_row sweep_lanes[LANE__MAX] = {
-	[LANE_HANDLER] = { "handler", TG_SQL_SWEEP_HANDLER_CLAIM, TG_SQL_SWEEP_HANDLER_SETTLE, true,  sweep_handler_prepare, sweep_handler_judge },
-	[LANE_WEBHOOK] = { "webhook", TG_SQL_SWEEP_WEBHOOK_CLAIM, TG_SQL_SWEEP_WEBHOOK_SETTLE, false, sweep_webhook_prepare, sweep_webhook_judge },
-};
-
-int sweep_lane_timeout(enum sweep_lane lane)
+static const char *task_pauses(struct sweep *s)
 {
-	return (int)tg_conf_int(lane == LANE_HANDLER ? TG_CONF_TASKGATE_HANDLER_TIMEOUT : TG_CONF_TASKGATE_WEBHOOK_TIMEOUT);
+	return tg_arena_printf(s->arena, "%lld", tg_conf_int(TG_CONF_TASKGATE_RETRY_FIRST));
 }
+
+static const char *webhook_pauses(struct sweep *s)
+{
+	return s->pauses;
+}
+
+static const char *message_pauses(struct sweep *s)
+{
+	return tg_arena_printf(s->arena, "{%lld,%lld}", tg_conf_int(TG_CONF_TASKGATE_RETRY_FIRST), tg_conf_int(TG_CONF_TASKGATE_TWILIO_ASK));
+}
+
+const struct lane_row sweep_lanes[LANE__MAX] = {
+	[LANE_HANDLER] = { "handler", TG_SQL_SWEEP_HANDLER_CLAIM, TG_SQL_SWEEP_HANDLER_SETTLE, TG_CONF_TASKGATE_HANDLER_TIMEOUT, true, task_pauses,
+		sweep_handler_prepare, sweep_handler_judge },
+	[LANE_WEBHOOK] = { "webhook", TG_SQL_SWEEP_WEBHOOK_CLAIM, TG_SQL_SWEEP_WEBHOOK_SETTLE, TG_CONF_TASKGATE_WEBHOOK_TIMEOUT, false, webhook_pauses,
+		sweep_webhook_prepare, sweep_webhook_judge },
+	[LANE_SMS] = { "sms", TG_SQL_SWEEP_SMS_CLAIM, TG_SQL_SWEEP_MESSAGE_SETTLE, TG_CONF_TASKGATE_TWILIO_TIMEOUT, true, message_pauses,
+		sweep_sms_prepare, sweep_sms_judge },
+	[LANE_MAIL] = { "mail", TG_SQL_SWEEP_MAIL_CLAIM, TG_SQL_SWEEP_MESSAGE_SETTLE, TG_CONF_TASKGATE_MAIL_TIMEOUT, true, message_pauses,
+		sweep_mail_prepare, sweep_mail_judge },
+};
 
 /* How many may be claimed now. Beside the free slots some ahead for the hosts that answer fast (hosts.c); a slow one holds nothing up. */
 int sweep_lane_room(const struct sweep *s, enum sweep_lane lane)

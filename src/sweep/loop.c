@@ -57,13 +57,15 @@ static void wait_for_something(struct sweep *s, int timeout_ms)
 
 static bool wants_settle(const struct sweep *s, int64_t now)
 {
-	return s->done[LANE_HANDLER].n > 0 || s->done[LANE_WEBHOOK].n > 0 || now >= s->beat_at;
+	return sweep_jobs_done(s) || now >= s->beat_at;
 }
 
 static bool wants_claim(const struct sweep *s, int64_t now)
 {
-	bool room = sweep_lane_room(s, LANE_HANDLER) > 0 || sweep_lane_room(s, LANE_WEBHOOK) > 0;
+	bool room = false;
 
+	for (int lane = 0; lane < LANE__MAX; lane++)
+		room |= sweep_lane_room(s, lane) > 0;
 	return !s->stopping && (now >= s->chores_at || (room && (s->nudged || s->hungry)));
 }
 

@@ -17,6 +17,7 @@ static const struct { enum tg_sql sql; int params; } steps[] = {
 	{ TG_SQL_SWEEP_PURGE_TYPE_POLL, 1 },
 	{ TG_SQL_SWEEP_PURGE_TOKEN, 1 },
 	{ TG_SQL_SWEEP_PURGE_DELIVERY, 1 },
+	{ TG_SQL_SWEEP_PURGE_TWILIO_EVENT, 1 },
 	{ TG_SQL_SWEEP_PURGE_SWEEPER, 1 },
 	{ TG_SQL_SWEEP_PURGE_HOST_STATE, 1 },
 	{ TG_SQL_SWEEP_PURGE_TASK_LOG, 1 },

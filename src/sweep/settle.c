@@ -83,7 +83,7 @@ static void queue_jobs(struct sweep *s, enum sweep_lane lane, const struct job_l
 		tg_buf_put(&column[i], "}", 1);
 		params[i] = column[i].data;
 	}
-	params[COLUMNS] = lane == LANE_HANDLER ? tg_arena_printf(s->arena, "%lld", tg_conf_int(TG_CONF_TASKGATE_RETRY_FIRST)) : s->pauses;
+	params[COLUMNS] = sweep_lanes[lane].pauses(s);
 	tg_db_queue(s->link[LINK_SETTLE].db, sweep_lanes[lane].settle, params, COLUMNS + 1);
 }
 
@@ -149,7 +149,7 @@ static void read_lane(struct sweep *s, enum sweep_lane lane)
 
 	if (stale > 0)
 		tg_log(TG_LOG_DEBUG, "settle.stale", "lane=%s outcomes=%lld", sweep_lanes[lane].name, stale);
-	if (lane == LANE_HANDLER && tg_rows_int(rows, 0, "told") > 0)
+	if (tg_rows_has_column(rows, "told") && tg_rows_int(rows, 0, "told") > 0)
 		s->nudged = true;      /* the webhook of a finished task is due */
 	free_batch(s, lane);
 }

@@ -187,7 +187,7 @@ enum tg_rc tg_sweep_run(const struct tg_sweep_options *opt, struct tg_error *err
 	rc = prepare(&s, keep, err);
 	if (rc == TG_OK) {
 		struct tg_out_options o = { .pool = 4 * s.transfers, .running = s.transfers, .agent = agent,
-			.proxy = tg_conf_text(TG_CONF_TASKGATE_OUTBOUND_PROXY), .guard = &s.guard };
+			.proxy = tg_conf_text(TG_CONF_TASKGATE_OUTBOUND_PROXY), .ca_file = tg_conf_text(TG_CONF_TASKGATE_CA_FILE), .guard = &s.guard };
 
 		s.arena = tg_arena_new(65536);
 		for (int i = 0; i < LINK__MAX; i++)

@@ -5,11 +5,12 @@
 #define TASKGATE_SWEEP_INTERNAL_H
 
 #include <stdint.h>
+#include "taskgate/conf.h"
 #include "taskgate/db.h"
 #include "taskgate/out.h"
 #include "taskgate/sweep.h"
 
-enum sweep_lane { LANE_HANDLER, LANE_WEBHOOK, LANE__MAX };
+enum sweep_lane { LANE_HANDLER, LANE_WEBHOOK, LANE_SMS, LANE_MAIL, LANE__MAX };
 
 /* A host and port, with what this sweeper knows of it. */
 struct sweep_host {
@@ -34,7 +35,8 @@ struct sweep_job {                     /* in its transfer's arena */
 	int64_t claimed_ms, deadline_ms;   /* tg_clock_ms(); deadline 0 where the task's own timeout does not matter */
 	int64_t timeout_ms;            /* of the transfer, from its start */
 	const char *outcome;           /* a word of the settle statement */
-	const char *detail;            /* result (handler), HTTP status (webhook); NULL for none */
+	const char *detail;            /* result (handler), HTTP status (webhook), Twilio's answer (sms); NULL for none */
+	bool asks;                     /* nothing is sent: Twilio is asked what became of it */
 	const char *reason;
 	int wait_s;
 };
@@ -59,7 +61,7 @@ struct settle_round {                  /* indexes of statements, -1 for none */
 };
 
 struct claim_round {
-	int claim[LANE__MAX], promote, expire, regain;
+	int claim[LANE__MAX], promote, expire, regain, notify;
 	int64_t claimed_ms;
 	bool quiet;                    /* nothing was under way when it was sent */
 };
@@ -99,6 +101,7 @@ void sweep_job_done(struct sweep *, struct sweep_job *, const char *outcome, con
 void sweep_job_free(struct sweep *, struct sweep_job *);
 void sweep_jobs_start(struct sweep *);         /* as many as there is room for */
 void sweep_jobs_collect(struct sweep *);       /* what curl has ended becomes done */
+bool sweep_jobs_done(const struct sweep *);    /* waiting to be settled */
 bool sweep_jobs_any(const struct sweep *);     /* claimed and not settled yet */
 
 /* hosts.c */
@@ -113,13 +116,15 @@ void sweep_hosts_free(struct sweep *);
 struct lane_row {
 	const char *name;
 	enum tg_sql claim, settle;
-	bool trusted;
+	enum tg_conf timeout;          /* seconds of a transfer */
+	bool trusted;                  /* an operator set the address */
+	/* The last parameter of the settle statement: the pauses between attempts. Text of its own or of the arena. */
+	const char *(*pauses)(struct sweep *);
 	/* Makes the transfer of a claimed row, or says why there can be none (an outcome). Borrowed text goes to the transfer's arena. */
 	const char *(*prepare)(struct sweep *, struct sweep_job *, struct tg_rows, int row);
 	void (*judge)(struct sweep *, struct sweep_job *);    /* answer -> outcome */
 };
 extern const struct lane_row sweep_lanes[LANE__MAX];
-int sweep_lane_timeout(enum sweep_lane);       /* seconds */
 int sweep_lane_room(const struct sweep *, enum sweep_lane);
 /* Signs the body and lays the headers; false where the tenant has no live key. */
 bool sweep_sign(struct sweep *, struct sweep_job *, struct tg_rows, int row, const char *webhook_id);
@@ -131,6 +136,12 @@ const char *sweep_handler_prepare(struct sweep *, struct sweep_job *, struct tg_
 void sweep_handler_judge(struct sweep *, struct sweep_job *);
 const char *sweep_webhook_prepare(struct sweep *, struct sweep_job *, struct tg_rows, int row);
 void sweep_webhook_judge(struct sweep *, struct sweep_job *);
+
+/* sms.c, mail.c */
+const char *sweep_sms_prepare(struct sweep *, struct sweep_job *, struct tg_rows, int row);
+void sweep_sms_judge(struct sweep *, struct sweep_job *);
+const char *sweep_mail_prepare(struct sweep *, struct sweep_job *, struct tg_rows, int row);
+void sweep_mail_judge(struct sweep *, struct sweep_job *);
 
 /* settle.c */
 void sweep_settle_send(struct sweep *, bool leaves);
