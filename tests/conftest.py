@@ -13,6 +13,7 @@ import pytest
 import stack as stacks
 import waiting
 from receiver import Receiver
+from standin_twilio import Twilio
 
 if any(name in os.environ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS")):
     waiting.PATIENCE *= 3
@@ -93,6 +94,14 @@ def own_tenant(stack):
 @pytest.fixture(scope="session")
 def receiver():
     made = Receiver()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def twilio():
+    """A stand-in for Twilio, shared by all: plans and scripts are for a number that no other test has."""
+    made = Twilio()
     yield made
     made.close()
 
