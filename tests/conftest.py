@@ -107,6 +107,18 @@ def twilio():
 
 
 @pytest.fixture(scope="session")
+def mailbox():
+    """A stand-in for a mail server, shared by all: steps and questions are for a recipient that no other test has."""
+    try:
+        from standin_smtp import Mailbox
+    except ImportError:
+        pytest.skip("the stand-in for a mail server needs Debian's python3-aiosmtpd")
+    made = Mailbox()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
 def shared():
     """The folder with the documents; where it is absent, a document's tests skip and say so."""
     if not (stacks.SHARED / "spec").is_dir():
