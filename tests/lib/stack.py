@@ -146,10 +146,12 @@ class Tenant:
 
 
 class Stack:
-    """settings: KEY=VALUE of taskgate.conf. parts: 'all', or 'pg' for a migrated database without programs."""
+    """settings: KEY=VALUE of taskgate.conf. parts: 'all', or 'pg' for a migrated database without programs. standins: the dev stack's own
+    stand-ins run beside it; a test that scripts them passes twilio.settings() and mailbox.settings() (conftest.py) instead."""
 
-    def __init__(self, parts="all", workers=2, sweep=True, nginx_extra=None, **settings):
+    def __init__(self, parts="all", workers=2, sweep=True, nginx_extra=None, standins=False, **settings):
         self.parts, self.workers, self.sweep, self.nginx_extra, self.settings = parts, workers, sweep, nginx_extra, settings
+        self.standins = standins
         self.temp = pathlib.Path(tempfile.mkdtemp(prefix="taskgate-test."))
         self.link = self.temp / "s"
         self.dir = self.connection = self.port = None
@@ -161,7 +163,7 @@ class Stack:
         env = dict(os.environ, TASKGATE_BUILD=str(BUILD))
         # The settings of a test are those that it names.
         for name in list(env):
-            if name.startswith(("TASKGATE_", "LOG_")) and name not in ("TASKGATE_BUILD", "TASKGATE_SHARED"):
+            if name.startswith(("TASKGATE_", "LOG_", "TWILIO_", "SMTP_")) and name not in ("TASKGATE_BUILD", "TASKGATE_SHARED"):
                 del env[name]
         done = subprocess.run([str(HERE / "stack.sh"), verb, str(self.link), *map(str, args)], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, timeout=180)
@@ -178,7 +180,8 @@ class Stack:
                 self.sh("db-setup")
             else:
                 more = ["--nginx-extra", self.nginx_extra] if self.nginx_extra else []
-                self.sh("start", "--build", BUILD, "--port", "0", "--workers", self.workers, "--sweep" if self.sweep else "--no-sweep", *more)
+                self.sh("start", "--build", BUILD, "--port", "0", "--workers", self.workers, "--sweep" if self.sweep else "--no-sweep",
+                        "--standins" if self.standins else "--no-standins", *more)
             self.read_env()
             return self
         except BaseException:
@@ -208,7 +211,7 @@ class Stack:
         self.sh("set", *[f"{k}={v}" for k, v in settings.items()])
 
     def start(self, part, *options):
-        """part: fcgi, nginx, sweep, pg."""
+        """part: fcgi, nginx, sweep, pg; twilio, smtp (stand-ins)."""
         self.sh(f"{part}-start", *options)
         if part == "nginx":
             self.read_env()
@@ -229,7 +232,7 @@ class Stack:
         self.start(part)
 
     def process(self, part):
-        """The running process of a part: fcgi (the master), nginx (its master), sweep, sweep-loop, pg (the postmaster)."""
+        """The running process of a part: fcgi (the master), nginx (its master), sweep, sweep-loop, pg (the postmaster), twilio, smtp."""
         if part == "pg":
             path = self.dir / "pg" / "data" / "postmaster.pid"
             return Process(int(path.read_text().split()[0])) if path.exists() else None
@@ -246,7 +249,7 @@ class Stack:
         return master.children() if master else []
 
     def log(self, name):
-        """The text of log/NAME.log: fcgi, sweep, nginx-error, nginx-access, postgres."""
+        """The text of log/NAME.log: fcgi, sweep, nginx-error, nginx-access, postgres, twilio, smtp."""
         path = self.dir / "log" / f"{name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 

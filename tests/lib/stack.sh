@@ -1,25 +1,30 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# stack.sh: lays out and runs one whole private stack in one folder: PostgreSQL, taskgate-fcgi, nginx, taskgate-sweep. Both ./dev and the
-# tests use it. Everything listens on unix sockets in the folder and on one loopback port. A process is signalled only after its start time
-# was found to be the one that was noted when it was started; nothing is found by its name.
+# stack.sh: lays out and runs one whole private stack in one folder: PostgreSQL, taskgate-fcgi, nginx, taskgate-sweep and, where they are
+# asked for, stand-ins for Twilio and a mail server. Both ./dev and the tests use it. Everything listens on unix sockets in the folder and on
+# loopback ports. A process is signalled only after its start time was found to be the one that was noted when it was started; nothing is
+# found by its name.
 #
 #   stack.sh init DIR [KEY=VALUE...]                lay out the folder and the database cluster (again: keeps what is there)
-#   stack.sh start DIR [--port N|0] [--workers N] [--no-sweep] [--build BUILDDIR] [--nginx-extra FILE] [--set KEY=VALUE]...
+#   stack.sh start DIR [--port N|0] [--workers N] [--no-sweep] [--standins] [--build BUILDDIR] [--nginx-extra FILE] [--set KEY=VALUE]...
 #   stack.sh stop DIR                               stop all of it
 #   stack.sh destroy DIR                            stop all of it and delete the folder
 #   stack.sh env DIR                                print shell assignments for it
 #   stack.sh status DIR                             one line per part; 0 where all that was started is running
 #   stack.sh set DIR KEY=VALUE...                   settings for taskgate.conf, in force at the next start of a program
 #   stack.sh pg-start|pg-stop|db-setup|fcgi-start|fcgi-stop|fcgi-reload|nginx-start|nginx-stop|sweep-start|sweep-stop DIR [options as above]
+#   stack.sh twilio-start|twilio-stop|smtp-start|smtp-stop DIR
 #
-# pg-stop takes `-m smart|fast|immediate`. Options are remembered in DIR/stack.env; what is not given is as it was. The first word of
-# DIR/run/{fcgi,nginx,sweep,sweep-loop}.pid is the process id. DIR may be a link to a short folder elsewhere: socket paths have a limit.
+# pg-stop takes `-m smart|fast|immediate`. Options are remembered in DIR/stack.env; what is not given is as it was. --standins starts a
+# stand-in for each of Twilio and the mail server whose real setting (TWILIO_ACCOUNT_SID, SMTP_URL) is neither in the environment nor among
+# the stack's own; --no-standins, at first so, starts none. The stand-in keeps mails in DIR/mail, one .eml file each. The first word of
+# DIR/run/{fcgi,nginx,sweep,sweep-loop,twilio,smtp}.pid is the process id. DIR may be a link to a short folder elsewhere: socket paths have a limit.
 # Exit codes: 0 done, 64 usage, 75 try again (a port is taken), 78 something is missing, 70 a part did not start.
 set -eu -o pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
+python=/usr/bin/python3
 
 say() { printf '%s\n' "$*" >&2; }
 die() { local code=$1; shift; say "stack: $*"; exit "$code"; }
@@ -85,13 +90,13 @@ lay_folder() {
 find_folder() {
 	[ -e "$1/run" ] || die 64 "$1 is not laid out: stack.sh init $1"
 	S=$(cd "$1" && pwd -P)
-	build=${TASKGATE_BUILD:-$top/build/up} port='' workers=4 sweep=yes extra=''
+	build=${TASKGATE_BUILD:-$top/build/up} port='' workers=4 sweep=yes extra='' standins=''
 	# shellcheck source=/dev/null
 	[ ! -e "$S/stack.env" ] || . "$S/stack.env"
 }
 
 remember() {
-	printf '%s=%q\n' build "$build" port "$port" workers "$workers" sweep "$sweep" extra "$extra" >"$S/stack.env.new"
+	printf '%s=%q\n' build "$build" port "$port" workers "$workers" sweep "$sweep" extra "$extra" standins "$standins" >"$S/stack.env.new"
 	mv "$S/stack.env.new" "$S/stack.env"
 }
 
@@ -183,6 +188,7 @@ write_conf() {
 				TASKGATE_OUTBOUND_ALLOW=127.0.0.0/8,::1/128
 			CONF
 			[ -z "$port" ] || echo "TASKGATE_PUBLIC_URL=http://127.0.0.1:$port"
+			standin_settings
 			[ ! -e "$S/overrides" ] || cat "$S/overrides"
 		} | awk '{ key = $0; sub(/=.*/, "", key); if (!(key in line)) order[++n] = key; line[key] = $0 }
 			END { print "# Written by tests/lib/stack.sh at each start."; for (i = 1; i <= n; i++) print line[order[i]] }' \
@@ -202,6 +208,75 @@ set_override() {
 		;;
 	*) die 64 "not KEY=VALUE: $1" ;;
 	esac
+}
+
+# -- stand-ins --------------------------------------------------------------------------------------------------------------------------
+
+plays() { case " $standins " in *" $1 "*) ;; *) return 1 ;; esac; }
+
+# Is it a setting of the environment or of this stack's own?
+is_set() { [ -n "${!1:-}" ] || grep -q "^$1=." "$S/overrides" 2>/dev/null; }
+
+# Sets standins to the parts that are to be played: those that nobody has settings of the real thing for.
+choose_standins() {
+	standins=''
+	is_set TWILIO_ACCOUNT_SID || standins=twilio
+	is_set SMTP_URL || standins="$standins${standins:+ }smtp"
+}
+
+# The environment wins over taskgate.conf, and half a set of real settings beside a stand-in's would only be a riddle.
+shield_standins() { ! plays twilio || unset TWILIO_AUTH_TOKEN TWILIO_PHONE_NUMBER TWILIO_API_BASE; }
+
+# Sets account and token, which are made once and kept.
+twilio_account() {
+	if [ ! -s "$S/twilio.account" ]; then
+		(umask 077 && echo "AC$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n') $(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')" >"$S/twilio.account")
+	fi
+	read -r account token <"$S/twilio.account"
+}
+
+standin_settings() {
+	local account token
+	if plays twilio && [ -s "$S/run/twilio.port" ]; then
+		twilio_account
+		printf '%s\n' "TWILIO_ACCOUNT_SID=$account" "TWILIO_AUTH_TOKEN=$token" TWILIO_PHONE_NUMBER=+15005550006 \
+			"TWILIO_API_BASE=http://127.0.0.1:$(cat "$S/run/twilio.port")"
+	fi
+	if plays smtp && [ -s "$S/run/smtp.port" ]; then
+		printf '%s\n' "SMTP_URL=smtp://127.0.0.1:$(cat "$S/run/smtp.port")" SMTP_FROM=taskgate@example.com
+	fi
+}
+
+port_known() { [ -s "$S/run/$1.port" ]; }
+known_or_dead() { ! running "$1" || port_known "$1"; }
+
+# standin_start NAME OPTION...: on the port that it had before, where that is free, since programs that run have it in their settings.
+standin_start() {
+	local name=$1 port_file=$S/run/$1.port last; shift
+	running "$name" && return 0
+	[ -x "$python" ] || die 78 "$python is not there; on Debian: apt-get install python3"
+	last=$(cat "$port_file" 2>/dev/null || echo 0)
+	rm -f "$port_file"
+	setsid "$python" "$here/standin_$name.py" --port-file "$port_file" --port "$last" "$@" </dev/null >>"$S/log/$name.log" 2>&1 &
+	note_pid "$name" $! "$python"
+	disown
+	wait_for 30 known_or_dead "$name" || true
+	if ! running "$name" || ! port_known "$name"; then
+		tail_of "$S/log/$name.log"
+		end_part "$name" TERM 5
+		die 70 "the stand-in $name did not start"
+	fi
+}
+
+twilio_start() {
+	local account token
+	twilio_account
+	standin_start twilio --account "$account" --token "$token" --log
+}
+
+smtp_start() {
+	"$python" -c 'import aiosmtpd' 2>/dev/null || die 78 "the stand-in for a mail server needs aiosmtpd; on Debian: apt-get install python3-aiosmtpd"
+	standin_start smtp --folder "$S/mail"
 }
 
 # -- PostgreSQL -------------------------------------------------------------------------------------------------------------------------
@@ -388,6 +463,8 @@ stop_all() {
 	sweep_stop
 	end_part nginx TERM 10
 	end_part fcgi TERM 35
+	end_part twilio TERM 5
+	end_part smtp TERM 5
 	pg_stop "$pg_mode"
 }
 
@@ -396,6 +473,8 @@ start_all() {
 		die 75 "port $port is taken by another program"
 	fi
 	pg_start
+	! plays twilio || twilio_start
+	! plays smtp || smtp_start
 	# nginx comes first, since the port belongs to the settings; until the workers listen it answers 502.
 	nginx_start
 	db_setup
@@ -405,12 +484,12 @@ start_all() {
 
 status() {
 	local part rc=0
-	for part in pg fcgi nginx sweep-loop; do
-		if { [ $part = pg ] && pg_running; } || { [ $part != pg ] && running $part; }; then
+	for part in pg fcgi nginx sweep-loop $standins; do
+		if { [ "$part" = pg ] && pg_running; } || { [ "$part" != pg ] && running "$part"; }; then
 			echo "$part running $pid"
 		else
 			echo "$part stopped"
-			[ $part = sweep-loop ] && [ "$sweep" = no ] || rc=1
+			[ "$part" = sweep-loop ] && [ "$sweep" = no ] || rc=1
 		fi
 	done
 	return $rc
@@ -418,14 +497,17 @@ status() {
 
 print_env() {
 	printf '%s=%q\n' TASKGATE_URL "http://127.0.0.1:$port" TASKGATE_STATE "$S" TASKGATE_CONF "$S/taskgate.conf" TASKGATE_BUILD "$build" \
-		PGHOST "$S/pg" PGPORT 5432 PGUSER postgres PGDATABASE taskgate
+		TASKGATE_STANDINS "${standins// /:}" PGHOST "$S/pg" PGPORT 5432 PGUSER postgres PGDATABASE taskgate
 }
 
 options() {
+	local play=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--no-sweep) sweep=no; shift; continue ;;
 		--sweep) sweep=yes; shift; continue ;;
+		--no-standins) play=no; shift; continue ;;
+		--standins) play=yes; shift; continue ;;
 		--port | --workers | --build | --nginx-extra | --set | -m) [ $# -ge 2 ] || die 64 "$1 wants a value" ;;
 		*) die 64 "unknown option: $1" ;;
 		esac
@@ -439,6 +521,7 @@ options() {
 		esac
 		shift 2
 	done
+	case $play in yes) choose_standins ;; no) standins='' ;; esac
 	case $port in *[!0-9]*) die 64 "--port wants a number" ;; esac
 	case $workers in *[!0-9]* | '') die 64 "--workers wants a number" ;; esac
 	remember
@@ -468,8 +551,10 @@ main() {
 		rm -rf "$S"
 		rm -rf "$dir"
 		;;
-	start | pg-start | pg-stop | db-setup | fcgi-start | fcgi-stop | fcgi-reload | nginx-start | nginx-stop | sweep-start | sweep-stop)
+	start | pg-start | pg-stop | db-setup | fcgi-start | fcgi-stop | fcgi-reload | nginx-start | nginx-stop | sweep-start | sweep-stop | \
+		twilio-start | twilio-stop | smtp-start | smtp-stop)
 		options "$@"
+		shield_standins
 		case $verb in
 		start) start_all ;;
 		pg-start) pg_start ;;
@@ -482,6 +567,9 @@ main() {
 		nginx-stop) end_part nginx TERM 10 ;;
 		sweep-start) sweep_start ;;
 		sweep-stop) sweep_stop ;;
+		twilio-start) twilio_start ;;
+		smtp-start) smtp_start ;;
+		twilio-stop | smtp-stop) end_part "${verb%-stop}" TERM 5 ;;
 		esac
 		;;
 	*) die 64 "unknown verb: $verb" ;;

@@ -135,7 +135,7 @@ class Twilio(Service):
     def summary(self, seen, value):
         if not isinstance(value, dict):
             return ""
-        return " ".join(str(value[k]) for k in ("sid", "status", "code", "message") if k in value)
+        return " ".join(str(value[k]) for k in (("code", "message") if "code" in value else ("sid", "status")) if k in value)
 
 
 def is_creation(seen, number=None):
