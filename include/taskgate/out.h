@@ -37,9 +37,30 @@ char *tg_webhook_signature(struct tg_arena *, const uint8_t *key, size_t key_len
 
 /* -- transfer -- */
 
+/* -- mail: RFC 5322 by SMTP (RFC 5321) -- */
+
+struct tg_mail_file { const char *name, *type; const void *data; size_t len; };
+
+enum tg_out_tls { TG_TLS_AUTO, TG_TLS_ALWAYS, TG_TLS_NEVER };      /* STARTTLS: AUTO demands it where the URL has credentials and tries it elsewhere */
+
+/* All borrowed until the transfer is put. Texts are UTF-8; what goes into a header line or the envelope holds no control characters: that is a bug and aborts. */
+struct tg_mail {
+	const char *message_id;                        /* without <> */
+	long long date;                                /* seconds since 1970 */
+	const char *from, *from_name, *reply_to;       /* from_name and reply_to may be NULL */
+	const char *const *to, *const *cc, *const *bcc;    /* end with NULL; cc and bcc may be NULL. To all of them, or to none */
+	const char *subject, *text, *html;             /* text or html may be NULL; line ends of any kind */
+	const char *const *headers;                    /* name, value, name, value, ..., NULL; may be NULL */
+	const struct tg_mail_file *files;
+	size_t n_files;
+	enum tg_out_tls tls;
+};
+
+enum tg_out_method { TG_OUT_POST, TG_OUT_GET };
+
 enum tg_out_result {
-	TG_OUT_ANSWERED,     /* status says what */
-	TG_OUT_UNSENT,       /* nothing of the request left this machine */
+	TG_OUT_ANSWERED,     /* status says what; of a mail it is the server's reply code and why its words */
+	TG_OUT_UNSENT,       /* nothing of the request left this machine; of a mail: nothing of the message */
 	TG_OUT_LOST,         /* sent, at least in part, and no whole answer */
 	TG_OUT_TIMEOUT,
 	TG_OUT_REFUSED,      /* the guard: no later try will do better */
@@ -52,7 +73,11 @@ struct tg_transfer {
 	/* set by the caller before start; all borrowed until put */
 	const char *url, *body;
 	size_t body_len;
-	const char *const *headers;    /* whole lines, NULL at the end; JSON's content type is added */
+	enum tg_out_method method;
+	const char *type;              /* of the body; NULL: application/json */
+	const char *const *headers;    /* whole lines, NULL at the end; the content type is added */
+	const struct tg_mail *mail;    /* not NULL: url is smtp:// or smtps://, with the credentials, and nothing of the above counts */
+	bool once;                     /* what was sent on a kept connection that died is lost; else libcurl sends it again by itself, once */
 	int64_t timeout_ms;
 	size_t answer_max;
 	bool trusted;                  /* an operator set the address: it may be private */
@@ -65,13 +90,15 @@ struct tg_transfer {
 	char words[256];               /* libcurl's own */
 	struct tg_out *out;
 	struct tg_transfer *next;
-	void *easy, *lines;
+	void *easy, *smtp, *lines, *recipients, *mime;     /* libcurl's */
+	int sends;
 };
 
 struct tg_out_options {
 	int pool;                      /* transfers that may be taken at once */
 	int running;                   /* under way at once */
 	const char *agent, *proxy;     /* borrowed for ever */
+	const char *ca_file;           /* PEM; NULL or "": the system's */
 	const struct tg_guard *guard;
 };
 

@@ -11,16 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "taskgate/out.h"
+#include "transfer.h"
 
 #define CONNECT_TIMEOUT_MS 5000L
-
-struct tg_out {
-	struct tg_out_options opt;
-	CURLM *multi;
-	struct tg_transfer *all, *idle;
-	int idle_count, running;
-};
 
 static size_t on_body(char *data, size_t size, size_t n, void *user)
 {
@@ -71,6 +64,11 @@ static int on_request(void *user, char *primary_ip, char *local_ip, int primary_
 	union { struct sockaddr_in v4; struct sockaddr_in6 v6; } u;
 
 	(void)local_ip, (void)primary_port, (void)local_port;
+	if (t->sends++ > 0 && t->once) {
+		snprintf(t->why, sizeof t->why, "the connection was closed without an answer");
+		t->result = TG_OUT_LOST;
+		return CURL_PREREQFUNC_ABORT;
+	}
 	if (t->trusted || t->out->opt.proxy[0] != '\0')
 		return CURL_PREREQFUNC_OK;
 	memset(&u, 0, sizeof u);
@@ -103,7 +101,7 @@ static CURL *easy_new(struct tg_transfer *t)
 	ok = ok && curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_request) == CURLE_OK;
 	ok = ok && curl_easy_setopt(e, CURLOPT_PREREQDATA, (void *)t) == CURLE_OK;
 	ok = ok && curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->words) == CURLE_OK;
-	ok = ok && curl_easy_setopt(e, CURLOPT_POST, 1L) == CURLE_OK;
+	ok = ok && (o->ca_file == NULL || o->ca_file[0] == '\0' || curl_easy_setopt(e, CURLOPT_CAINFO, o->ca_file) == CURLE_OK);
 	if (!ok)
 		abort();
 	return e;
@@ -141,6 +139,7 @@ void tg_out_free(struct tg_out *o)
 			curl_multi_remove_handle(o->multi, t->easy);
 			curl_easy_cleanup(t->easy);
 		}
+		mail_free(o, t);
 		curl_slist_free_all(t->lines);
 		tg_arena_free(t->arena);
 	}
@@ -161,6 +160,12 @@ struct tg_transfer *tg_out_take(struct tg_out *o)
 	t->next = NULL;
 	if (t->arena == NULL)
 		t->arena = tg_arena_new(4096);
+	t->url = t->body = t->type = NULL;
+	t->body_len = 0;
+	t->method = TG_OUT_POST;
+	t->headers = NULL;
+	t->mail = NULL;
+	t->once = false;
 	return t;
 }
 
@@ -183,13 +188,13 @@ int tg_out_running(const struct tg_out *o)
 	return o->running;
 }
 
-static void add_line(struct tg_transfer *t, const char *line)
+void transfer_line(void **list, const char *line)
 {
-	struct curl_slist *l = curl_slist_append(t->lines, line);
+	struct curl_slist *l = curl_slist_append(*list, line);
 
 	if (l == NULL)
 		abort();
-	t->lines = l;
+	*list = l;
 }
 
 static void set_proxy_exceptions(struct tg_transfer *t)
@@ -198,35 +203,55 @@ static void set_proxy_exceptions(struct tg_transfer *t)
 	curl_easy_setopt(t->easy, CURLOPT_NOPROXY, t->trusted ? "localhost,127.0.0.0/8,::1" : "");
 }
 
-void tg_out_start(struct tg_out *o, struct tg_transfer *t)
+static void add_lines(struct tg_transfer *t)
 {
-	static const char *const always[] = { "Content-Type: application/json", "Expect:", NULL };
-
-	assert(o->running < o->opt.running);
-	if (t->easy == NULL)
-		t->easy = easy_new(t);
-	curl_slist_free_all(t->lines);
-	t->lines = NULL;
-	for (const char *const *l = always; *l != NULL; l++)
-		add_line(t, *l);
+	if (t->method == TG_OUT_POST)
+		transfer_line(&t->lines, tg_arena_printf(t->arena, "Content-Type: %s", t->type != NULL ? t->type : "application/json"));
+	transfer_line(&t->lines, "Expect:");
 	for (const char *const *l = t->headers; l != NULL && *l != NULL; l++)
-		add_line(t, *l);
-	t->result = TG_OUT_ANSWERED;
-	t->status = t->retry_after = 0;
-	t->why[0] = t->words[0] = '\0';
-	tg_buf_init(&t->answer, t->arena);
-	curl_easy_setopt(t->easy, CURLOPT_URL, t->url);
-	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->lines);
+		transfer_line(&t->lines, *l);
+}
+
+static void set_request(struct tg_transfer *t)
+{
+	curl_easy_setopt(t->easy, t->method == TG_OUT_GET ? CURLOPT_HTTPGET : CURLOPT_POST, 1L);
+	if (t->method == TG_OUT_GET)
+		return;
 	curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body_len);
 	curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, t->body);
-	curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)t->timeout_ms);
-	/* Never all of its time, so that "not sent" is told before the lease runs out. */
-	curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, t->timeout_ms * 3 / 4 < CONNECT_TIMEOUT_MS ? (long)(t->timeout_ms * 3 / 4 + 1) : CONNECT_TIMEOUT_MS);
+}
+
+static CURL *http_start(struct tg_out *o, struct tg_transfer *t)
+{
+	if (t->easy == NULL)
+		t->easy = easy_new(t);
+	add_lines(t);
+	set_request(t);
+	curl_easy_setopt(t->easy, CURLOPT_URL, t->url);
+	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->lines);
 	set_proxy_exceptions(t);
 	/* Through a proxy the guard sees the proxy, so at least an address that stands in the URL is judged here. */
 	if (!t->trusted && o->opt.proxy[0] != '\0' && refuse(t, t->url, tg_guard_judge_url(o->opt.guard, t->url)))
 		curl_easy_setopt(t->easy, CURLOPT_URL, "");
-	if (curl_multi_add_handle(o->multi, t->easy) != CURLM_OK)
+	return t->easy;
+}
+
+void tg_out_start(struct tg_out *o, struct tg_transfer *t)
+{
+	CURL *e;
+
+	assert(o->running < o->opt.running);
+	curl_slist_free_all(t->lines);
+	t->lines = NULL;
+	t->result = TG_OUT_ANSWERED;
+	t->status = t->retry_after = t->sends = 0;
+	t->why[0] = t->words[0] = '\0';
+	tg_buf_init(&t->answer, t->arena);
+	e = t->mail != NULL ? mail_start(o, t) : http_start(o, t);
+	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)t->timeout_ms);
+	/* Never all of its time, so that "not sent" is told before the lease runs out. */
+	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, t->timeout_ms * 3 / 4 < CONNECT_TIMEOUT_MS ? (long)(t->timeout_ms * 3 / 4 + 1) : CONNECT_TIMEOUT_MS);
+	if (curl_multi_add_handle(o->multi, e) != CURLM_OK)
 		abort();
 	o->running++;
 }
@@ -266,7 +291,7 @@ static void judge_end(struct tg_transfer *t, CURLcode code)
 		t->why[0] = '\0';
 		return;
 	}
-	if (t->result == TG_OUT_REFUSED || t->result == TG_OUT_TOO_LARGE)
+	if (t->result == TG_OUT_REFUSED || t->result == TG_OUT_TOO_LARGE || t->result == TG_OUT_LOST)
 		return;
 	snprintf(t->why, sizeof t->why, "%s", t->words[0] != '\0' ? t->words : curl_easy_strerror(code));
 	t->result = sent == 0 ? TG_OUT_UNSENT : code == CURLE_OPERATION_TIMEDOUT ? TG_OUT_TIMEOUT : TG_OUT_LOST;
@@ -285,9 +310,12 @@ struct tg_transfer *tg_out_ended(struct tg_out *o)
 			continue;
 		code = m->data.result;
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-		curl_multi_remove_handle(o->multi, t->easy);
+		curl_multi_remove_handle(o->multi, m->easy_handle);
 		o->running--;
-		judge_end(t, code);
+		if (t->mail != NULL)
+			mail_end(t, code);
+		else
+			judge_end(t, code);
 		return t;
 	}
 	return NULL;
