@@ -59,6 +59,9 @@ static bool is_media_type(const char *s, size_t n)
 	size_t type = strspn(s, token), subtype = s[type] == '/' ? strspn(s + type + 1, token) : 0;
 	char next = type > 0 && subtype > 0 ? s[type + 1 + subtype] : 'x';
 
+	/* What holds other parts cannot be sent as bytes. */
+	if (strncasecmp(s, "multipart/", 10) == 0 || strncasecmp(s, "message/", 8) == 0)
+		return false;
 	return tg_is_line(s, n) && (next == '\0' || next == ';' || next == ' ');
 }
 

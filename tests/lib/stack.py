@@ -108,7 +108,8 @@ class Tenant:
 
     def footprint(self):
         """How many rows of each kind the tenant has: a refusal leaves it as it was."""
-        names = ("task", "task_body", "task_tag", "task_event", "task_log", "work", "delivery", "idempotency")
+        names = ("task", "task_body", "task_tag", "task_event", "task_log", "work", "delivery", "idempotency", "message", "message_file", "callback",
+                 "contact", "agent", "entity", "do_not_call", "call")
         row = self.stack.row("select " + ", ".join(f"(select count(*) from {n} where tenant_id = %(t)s) as {n}" for n in names), t=self.id)
         return dict(row)
 

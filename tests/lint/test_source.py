@@ -10,11 +10,12 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 # Where a header stands in the house, by the room that implements it.
 ROOM_OF_HEADER = {
     "arena.h": "base", "clock.h": "base", "conf.h": "base", "conf_table.h": "base", "digest.h": "base", "error.h": "base", "error_table.h": "base",
-    "log.h": "base", "nudge.h": "base", "text.h": "base",
+    "log.h": "base", "nudge.h": "base", "text.h": "base", "form.h": "base", "sms.h": "base", "twilio.h": "base",
     "db.h": "db", "tx.h": "db", "stmt_gen.h": "db", "migrate_files.h": "db", "ledger.h": "db",
     "http.h": "http", "json_scan.h": "http", "fcgi.h": "http",
-    "out.h": "out", "proc.h": "proc",
-    "scope.h": "core", "state.h": "core", "task.h": "core", "work.h": "core", "event.h": "core", "people.h": "core", "campaign.h": "core",
+    "out.h": "out", "mime.h": "out", "proc.h": "proc",
+    "scope.h": "core", "state.h": "core", "task.h": "core", "work.h": "core", "event.h": "core", "people.h": "core", "campaign.h": "core", "message.h": "core",
+    "callback.h": "core",
     "dispatch.h": "api", "route.h": "api", "field.h": "api",
     "sweep.h": "sweep", "ctl.h": "ctl",
 }

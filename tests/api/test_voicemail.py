@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: MIT
+"""PUT and GET /voicemail/{entity}: every row of the document's tables, and what its recipient really gets."""
+import pytest
+
+from client import UTC
+from document import table
+from receiver import Reply
+from stack import fresh
+from waiting import until
+
+PHONES = iter(range(5550001, 5559999))
+
+
+def phone():
+    """A number that no other test of this file has."""
+    return f"+1202{next(PHONES)}"
+
+
+def body(**fields):
+    full = {"voicemail_id": fresh("vm"), "caller_id": "+15551234567", "recipient_id": "nobody"}
+    full.update(fields)
+    return {k: v for k, v in full.items() if v is not ...}
+
+
+def create(tenant, entity=None, **fields):
+    entity = entity or fresh("v")
+    return entity, tenant.api.put(f"/voicemail/{entity}", body(**fields)).ok(201).data
+
+
+def recipient(tenant, email=None, sms=None, transcript=True):
+    name = fresh("r")
+    tenant.stack.run("insert into recipient (tenant_id, id, email, phone, transcript) values (%s, %s, %s, %s, %s)", tenant.id, name, email, sms, transcript)
+    return name
+
+
+def ended(tenant, entity, *wanted, seconds=20):
+    last = {}
+
+    def there():
+        last.update(tenant.api.get(f"/voicemail/{entity}?include_metadata=true&include_history=true").ok().data)
+        return last["status"] in wanted and last
+    return until(there, lambda: f"{wanted} of {entity}; the last one was {last}", seconds)
+
+
+def test_these_tables_are_the_documents(shared):
+    text = (shared / "spec" / "disposition.md").read_text()
+    assert [(r[0].strip("`"), r[1], r[2]) for r in table(text, "Create Voicemail Task", "Request Body Parameters")] == [
+        ("voicemail_id", "string", "Yes"), ("caller_id", "string", "Yes"), ("recipient_id", "string", "Yes"), ("duration", "integer", "No"), ("timestamp", "string", "No"),
+        ("audio_url", "string", "No"), ("transcription", "string", "No"), ("priority", "string", "No"), ("callback_url", "string", "No"), ("metadata", "object", "No")]
+    assert [(r[0], r[1].strip("`")) for r in table(text, "Create Voicemail Task", "Error Codes")] == [
+        ("400", "INVALID_REQUEST"), ("401", "UNAUTHORIZED"), ("404", "ENTITY_NOT_FOUND"), ("409", "DUPLICATE_TASK"), ("422", "INVALID_AUDIO_URL"), ("500", "INTERNAL_ERROR")]
+    assert [(r[0], r[1].strip("`")) for r in table(text, "Get Voicemail Task Status", "Error Codes")] == [
+        ("401", "UNAUTHORIZED"), ("404", "TASK_NOT_FOUND"), ("500", "INTERNAL_ERROR")]
+    assert [(r[0].strip("`"), r[1], r[3]) for r in table(text, "Get Voicemail Task Status", "Query Parameters")] == [
+        ("include_metadata", "boolean", "Include full metadata in response (default: `false`)"), ("include_history", "boolean", "Include status change history (default: `false`)")]
+
+
+def test_created(tenant):
+    entity, data = create(tenant)
+    assert list(data) == ["task_id", "entity", "type", "status", "created_at", "estimated_completion"]
+    assert (data["entity"], data["type"], data["status"]) == (entity, "voicemail", "pending") and data["task_id"].startswith("task-vm-")
+    assert UTC.fullmatch(data["created_at"]) and UTC.fullmatch(data["estimated_completion"])
+    row = tenant.stack.row("select extract(epoch from %s::timestamptz - %s::timestamptz)::int as s", data["estimated_completion"], data["created_at"])
+    assert row["s"] == 10
+
+
+TAKEN = [("voicemail_id", "x" * 128), ("caller_id", "anonymous"), ("caller_id", "x" * 64), ("recipient_id", "x" * 128), ("duration", 0), ("duration", 2147483647), ("duration", None),
+         ("timestamp", "2024-01-15T10:30:00Z"), ("timestamp", "2024-01-15T10:30:00"), ("timestamp", "2024-01-15T10:30:00+05:30"), ("audio_url", "http://a/b"),
+         ("audio_url", "https://storage.example.com/" + "p" * 2000), ("transcription", ""), ("transcription", "é" * 65536), ("priority", "low"), ("priority", "normal"),
+         ("priority", "high"), ("priority", None), ("metadata", {}), ("metadata", {"a": [1, {"b": None}]}), ("metadata", None), ("unknown", 1)]
+
+
+@pytest.mark.parametrize("field, value", TAKEN, ids=lambda v: repr(v)[:24])
+def test_taken(tenant, field, value):
+    if field == "voicemail_id":
+        value = (fresh("long") + value)[:128]
+    entity, _ = create(tenant, **{field: value})
+    shown = tenant.api.get(f"/voicemail/{entity}?include_metadata=true").ok().data
+    if field in shown:
+        assert shown[field] == value
+    assert tenant.task(entity, "voicemail")["priority"] == {"low": 3, "high": 7}.get(value if field == "priority" else None, 5)
+
+
+REFUSED = [(f, ..., 400, "INVALID_REQUEST") for f in ("voicemail_id", "caller_id", "recipient_id")]
+REFUSED += [(f, v, 400, "INVALID_REQUEST") for f in ("voicemail_id", "caller_id", "recipient_id") for v in (None, "", 1, [], {}, "x" * 129)]
+REFUSED += [("caller_id", "a\nb", 400, "INVALID_REQUEST"), ("duration", -1, 400, "INVALID_REQUEST"), ("duration", 1.5, 400, "INVALID_REQUEST"), ("duration", "45", 400, "INVALID_REQUEST"),
+            ("duration", 2147483648, 400, "INVALID_REQUEST"), ("timestamp", "yesterday", 400, "INVALID_REQUEST"), ("timestamp", 1, 400, "INVALID_REQUEST"),
+            ("audio_url", "ftp://a/b", 422, "INVALID_AUDIO_URL"), ("audio_url", "", 422, "INVALID_AUDIO_URL"), ("audio_url", "http://", 422, "INVALID_AUDIO_URL"),
+            ("audio_url", "http://a b/", 422, "INVALID_AUDIO_URL"), ("audio_url", "http://a/" + "p" * 2048, 422, "INVALID_AUDIO_URL"), ("audio_url", 1, 400, "INVALID_REQUEST"),
+            ("transcription", "x" * 65537, 400, "INVALID_REQUEST"), ("priority", "urgent", 400, "INVALID_REQUEST"), ("priority", 5, 400, "INVALID_REQUEST"),
+            ("callback_url", "mailto:a@b", 400, "INVALID_REQUEST"), ("metadata", [], 400, "INVALID_REQUEST"), ("metadata", "x", 400, "INVALID_REQUEST"),
+            ("metadata", {"a": "x" * 65536}, 413, "PAYLOAD_TOO_LARGE")]
+
+
+@pytest.mark.parametrize("field, value, status, code", REFUSED, ids=lambda v: repr(v)[:24])
+def test_refused(tenant, field, value, status, code):
+    before = tenant.footprint()
+    tenant.api.put(f"/voicemail/{fresh('v')}", body(**{field: value})).refused(status, code, field)
+    assert tenant.footprint() == before
+
+
+@pytest.mark.parametrize("bad", ["a b", "a/b", "a%00", "ä", "x" * 129, ".."])
+def test_bad_entity(tenant, bad):
+    import urllib.parse
+    got = tenant.api.put("/voicemail/" + urllib.parse.quote(bad, safe=""), body())
+    got.refused(400, "INVALID_REQUEST")
+
+
+def test_duplicates(tenant):
+    """By entity and by voicemail_id, whatever became of the first one."""
+    entity, _ = create(tenant, voicemail_id=(voicemail := fresh("vm")))
+    before = tenant.footprint()
+    tenant.api.put(f"/voicemail/{entity}", body()).refused(409, "DUPLICATE_TASK")
+    tenant.api.put(f"/voicemail/{fresh('v')}", body(voicemail_id=voicemail)).refused(409, "DUPLICATE_TASK")
+    ended(tenant, entity, "failed")
+    tenant.api.put(f"/voicemail/{entity}", body()).refused(409, "DUPLICATE_TASK")
+    assert tenant.footprint()["task"] == before["task"]
+    tenant.create(entity)       # a generic task may share the entity
+
+
+def test_both_prefixes(tenant):
+    entity = fresh("v")
+    assert tenant.api.put(f"/dgapi/v1/voicemail/{entity}", body()).ok(201).headers["Location"] == f"/dgapi/v1/voicemail/{entity}"
+    assert tenant.api.get(f"/voicemail/{entity}").ok().data["entity"] == entity
+
+
+def test_registry_closes_entities(make_stack):
+    stack = make_stack("registry", TASKGATE_REGISTRY="callbacks,entities,types,agents", sweep=False)
+    tenant = stack.tenant()
+    before = tenant.footprint()
+    tenant.api.put("/voicemail/unknown", body()).refused(404, "ENTITY_NOT_FOUND")
+    assert tenant.footprint() == before
+    stack.run("insert into entity (tenant_id, name) values (%s, 'known')", tenant.id)
+    create(tenant, "known")
+
+
+def test_an_open_registry_remembers(tenant):
+    entity, _ = create(tenant)
+    assert tenant.stack.value("select count(*) from entity where tenant_id = %s and name = %s", tenant.id, entity) == 1
+
+
+def test_get_by_id_and_not_found(tenant, stack):
+    entity, data = create(tenant, metadata={"a": 1}, duration=3)
+    shown = tenant.api.get(f"/voicemail/{data['task_id']}").ok().data
+    assert (shown["entity"], shown["duration"], shown["recipient_id"]) == (entity, 3, "nobody")
+    assert not {"metadata", "history", "timestamp", "audio_url", "transcription", "priority", "callback_url"} & set(shown)
+    tenant.api.get(f"/voicemail/{fresh('none')}").refused(404, "TASK_NOT_FOUND")
+    tenant.api.get(f"/voicemail/{tenant.create()}").refused(404, "TASK_NOT_FOUND")     # a generic task is none
+    stack.tenant().api.get(f"/voicemail/{entity}").refused(404, "TASK_NOT_FOUND")
+    stack.client(None).get(f"/voicemail/{entity}").refused(401, "UNAUTHORIZED")
+    tenant.api.get(f"/voicemail/{entity}?include_history=maybe").refused(400, "INVALID_REQUEST", "include_history")
+
+
+# -- what is really sent --
+
+def test_by_email_with_transcript(tenant, mailbox):
+    address = f"{fresh('u')}@example.com"
+    entity, _ = create(tenant, recipient_id=recipient(tenant, address), duration=45, transcription="Hallo, hier ist Jörg …", metadata={"k": "v"},
+                       timestamp="2024-01-15T10:30:00Z", audio_url="https://storage.example.com/a.mp3")
+    data = ended(tenant, entity, "completed")
+    assert {k: data["result"][k] for k in ("notification_sent", "notification_type", "notification_recipient")} == {
+        "notification_sent": True, "notification_type": "email", "notification_recipient": address}
+    assert data["metadata"] == {"k": "v"} and UTC.fullmatch(data["completed_at"])
+    assert [h["message"] for h in data["history"]] == ["Task created", "Notification started", "Notification sent"]
+    mail, = mailbox.to(address)
+    assert mail.parsed["Subject"] == "New voicemail from +15551234567"
+    text = mail.parsed.get_body(("plain",)).get_content()
+    assert "45 s" in text and "https://storage.example.com/a.mp3" in text
+    script, = mail.parsed.iter_attachments()
+    assert (script.get_filename(), script.get_content_type(), script.get_content()) == ("transcription.txt", "text/plain", "Hallo, hier ist Jörg …")
+
+
+def test_without_transcript(tenant, mailbox):
+    address = f"{fresh('u')}@example.com"
+    entity, _ = create(tenant, recipient_id=recipient(tenant, address, transcript=False), transcription="secret words")
+    ended(tenant, entity, "completed")
+    mail, = mailbox.to(address)
+    assert b"secret words" not in mail.raw and not list(mail.parsed.iter_attachments())
+
+
+def test_by_sms(tenant, twilio):
+    number = phone()
+    entity, _ = create(tenant, recipient_id=recipient(tenant, sms=number), duration=7)
+    data = ended(tenant, entity, "completed")
+    assert (data["result"]["notification_type"], data["result"]["notification_recipient"]) == ("sms", number)
+    sent, = twilio.messages_to(number)
+    assert sent.get("Body") == "New voicemail from +15551234567 (7 s)"
+
+
+def test_by_both(tenant, mailbox, twilio):
+    address, number = f"{fresh('u')}@example.com", phone()
+    entity, _ = create(tenant, recipient_id=recipient(tenant, address, number))
+    result = ended(tenant, entity, "completed")["result"]
+    assert (result["notification_type"], result["notification_recipient"]) == ("email", address)
+    assert [(n["type"], n["recipient"], n["sent"]) for n in result["notifications"]] == [("email", address, True), ("sms", number, True)]
+    assert len(mailbox.to(address)) == len(twilio.messages_to(number)) == 1
+
+
+def test_one_of_two_is_enough_and_the_other_is_told(tenant, mailbox, twilio):
+    address, number = f"{fresh('u')}@example.com", phone()
+    from standin_smtp import Step
+    mailbox.script(address, Step(rcpt="550 5.1.1 no such user"))
+    entity, _ = create(tenant, recipient_id=recipient(tenant, address, number))
+    result = ended(tenant, entity, "completed")["result"]
+    assert (result["notification_sent"], result["notification_type"], result["notification_recipient"]) == (True, "sms", number)
+    assert [n["sent"] for n in result["notifications"]] == [False, True] and "550" in result["notifications"][0]["reason"]
+
+
+def test_none_sent_is_a_failure(tenant, mailbox):
+    from standin_smtp import Step
+    address = f"{fresh('u')}@example.com"
+    mailbox.script(address, Step(rcpt="550 5.1.1 no such user"))
+    entity, _ = create(tenant, recipient_id=recipient(tenant, address))
+    data = ended(tenant, entity, "failed")
+    assert "no notification was sent" in data["error"]["message"] and "550" in data["error"]["message"]
+    assert mailbox.to(address) == []
+
+
+def test_unknown_recipient_fails_the_task_and_not_the_put(tenant):
+    entity, _ = create(tenant, recipient_id="nobody")
+    data = ended(tenant, entity, "failed")
+    assert data["error"] == {"code": "TASK_FAILED", "message": "the recipient nobody is not in the directory"} and data["result"] is None
+
+
+def test_failed_one_is_tried_again_by_hand(tenant, mailbox):
+    name, address = fresh("late"), f"{fresh('u')}@example.com"
+    entity, _ = create(tenant, recipient_id=name)
+    ended(tenant, entity, "failed")
+    tenant.stack.run("insert into recipient (tenant_id, id, email) values (%s, %s, %s)", tenant.id, name, address)
+    tenant.api.post(f"/task/{entity}/retry").ok()
+    assert ended(tenant, entity, "completed")["result"]["notification_recipient"] == address
+
+
+def test_webhook_tells_its_end(tenant, receiver):
+    path = f"/{fresh('hook')}"
+    create(tenant, callback_url=receiver.script(path, Reply()))
+    seen, = receiver.wait(path)
+    import json
+    told = json.loads(seen.body)
+    assert (told["event"], told["type"], told["status"]) == ("task.failed", "voicemail", "failed")
+
+
+def test_details_of_task(tenant):
+    entity, _ = create(tenant, duration=45, priority="high")
+    assert tenant.api.get(f"/task/{entity}?include_details=true").ok().data["details"] == {
+        "caller_id": "+15551234567", "recipient_id": "nobody", "duration": 45, "priority": "high"}
+
+
+def test_cancel_takes_along_what_is_still_to_be_sent(own_stack, mailbox, twilio):
+    stack = own_stack(**twilio.settings(), **mailbox.settings())
+    tenant = stack.tenant()
+    stack.ctl("lane", "pause", "mail")
+    address = f"{fresh('u')}@example.com"
+    entity, _ = create(tenant, recipient_id=recipient(tenant, address))
+    ended(tenant, entity, "processing")
+    tenant.api.post(f"/task/{entity}/cancel").ok()
+    assert [r["state"] for r in stack.rows("select state from task where tenant_id = %s order by seq", tenant.id)] == ["cancelled", "cancelled"]
+    stack.ctl("lane", "resume", "mail")
+    assert stack.value("select count(*) from work where tenant_id = %s", tenant.id) == 0 and mailbox.to(address) == []
