@@ -199,8 +199,8 @@ class Resource:
         """False when the stand-in is being closed."""
         return not self.twilio.closing.wait(seconds)
 
-    def fire(self, item, url, params, method="POST", token=None):
-        """Calls an address of the item's owner, signed. Gives the Fired, which the item keeps."""
+    def fire(self, item, url, params, method="POST", token=None, into=None):
+        """Calls an address of the item's owner, signed. Gives the Fired, which the item keeps in its fired, or in another list."""
         params = [(k, str(v)) for k, v in params if v is not None]
         fired = Fired(url, params)
         signed, body, headers = url, None, {"User-Agent": self.twilio.title, "I-Twilio-Idempotency-Token": str(uuid.uuid4())}
@@ -215,6 +215,6 @@ class Resource:
         except (NotLoopback, OSError, http.client.HTTPException) as e:
             fired.error = f"{type(e).__name__}: {e}"
         with self.twilio.lock:
-            item.fired.append(fired)
+            (item.fired if into is None else into).append(fired)
         self.twilio.tell(f"{item.sid} {method} {url} {fired.status or fired.error}")
         return fired

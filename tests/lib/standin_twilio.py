@@ -14,12 +14,13 @@ import re
 import secrets
 
 import standin
+from standin_calls import CallPlan, Calls
 from standin_http import Refusal, Reply, Service
 from standin_messages import Messages, played
 from standin_openapi import FORM, Judge
 from standin_resource import NUMBER, VERSION, Fired, Plan, new_sid, signature
 
-__all__ = ["Fired", "Plan", "Reply", "Twilio", "played", "signature"]
+__all__ = ["CallPlan", "Fired", "Plan", "Reply", "Twilio", "played", "signature"]
 
 OWN_NUMBER = "+15005550006"
 HERE = pathlib.Path(__file__).resolve().parent
@@ -61,7 +62,7 @@ class Twilio(Service):
     """url, account, token: what a client is given. numbers: the account's own, the only senders. spec: the OpenAPI document's path; False for
     the short list; None for the shared folder's, or the short list without it. step: seconds between the states of what is played.
     lag: seconds until something new shows in lists, as at Twilio; by its sid it is found at once.
-    script(), plan() and callback() make it misbehave; requests, messages and each message's fired say what happened."""
+    script(), plan(), plan_call() and callback() make it misbehave; requests, messages, calls and each one's fired say what happened."""
 
     title = "taskgate-standin-twilio (not Twilio; for tests only)"
 
@@ -73,7 +74,7 @@ class Twilio(Service):
         if spec is None and SPEC.exists():
             spec = SPEC
         self.spec, self.judge = spec or None, Judge.of(spec) if spec else Judge(short_list())
-        self.resources = {r.name: r for r in (Messages(self),)}
+        self.resources = {r.name: r for r in (Messages(self), Calls(self))}
         super().__init__(port, log)
 
     def settings(self):
@@ -91,6 +92,14 @@ class Twilio(Service):
     def messages_to(self, number):
         return [m for m in self.messages if m.to == number]
 
+    @property
+    def calls(self):
+        with self.lock:
+            return list(self.resources["Calls"].items)
+
+    def calls_to(self, number):
+        return [c for c in self.calls if c.to == number]
+
     def creations(self, number=None):
         """The requests to create something, for this number alone or for all, refused and dropped ones too."""
         return self.seen(lambda s: is_creation(s, number))
@@ -103,8 +112,13 @@ class Twilio(Service):
         """What becomes of the next message, or of every message to this number: Plan's arguments."""
         return self.resources["Messages"].plan(Plan(statuses, **more), to)
 
-    def callback(self, message, status, **more):
-        return self.resources["Messages"].callback(message, status, **more)
+    def plan_call(self, outcome="completed", to=None, **more):
+        """What becomes of the next call, or of every call to this number: CallPlan's arguments."""
+        return self.resources["Calls"].plan(CallPlan(outcome, **more), to)
+
+    def callback(self, item, status, **more):
+        """Sends one status callback of a message or a call by hand; gives the Fired with the answer."""
+        return self.resources["Calls" if item.sid.startswith("CA") else "Messages"].callback(item, status, **more)
 
     # -- requests --
 
