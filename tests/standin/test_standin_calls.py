@@ -293,6 +293,9 @@ def test_a_gather_without_input_goes_on(twilio, receiver):
     twilio.plan_call(to=to, inputs=[{"SpeechResult": "not listened to"}])
     assert [v.text for v in ended(placed(twilio, To=to, Url=url)).heard] == ["Ask", "Nobody spoke"]
     assert len(receiver.at("/silence")) == 1
+    spoken = document(receiver, "/no-keys", b'<Response><Gather input="speech"/><Say>No keys</Say></Response>')
+    twilio.plan_call(to=to, inputs=["1"])
+    assert [v.text for v in ended(placed(twilio, To=to, Url=spoken)).heard] == ["No keys"] and len(receiver.at("/no-keys")) == 1
     asks = document(receiver, "/silence-told", b'<Response><Gather action="/empty" actionOnEmptyResult="true"/></Response>')
     document(receiver, "/empty", b"<Response/>")
     ended(placed(twilio, Url=asks))

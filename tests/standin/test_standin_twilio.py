@@ -137,7 +137,8 @@ def test_signatures_are_what_validate_request_expects(twilio, client_of, receive
 def test_the_example_of_twilios_security_page():
     """https://www.twilio.com/docs/usage/security: the worked example for token 12345."""
     params = [("CallSid", "CA1234567890ABCDE"), ("Caller", "+14158675310"), ("Digits", "1234"), ("From", "+14158675310"), ("To", "+18005551212")]
-    assert signature("12345", "https://example.com/myapp.php?foo=1&bar=2", params) == "L/OH5YylLD5NRKLltdqwSvS0BnU="
+    for order in (params, params[::-1], [*params, params[2]]):
+        assert signature("12345", "https://example.com/myapp.php?foo=1&bar=2", order) == "L/OH5YylLD5NRKLltdqwSvS0BnU="
 
 
 # -- what it refuses --
