@@ -30,6 +30,22 @@ grant execute on function entity_admit(text, boolean), email_or_null(text), phon
 	do_not_call_add(text, text),
 	callback_finish(text, text, text, text, json, text, timestamptz, text, integer, jsonb, boolean, boolean) to taskgate_api;
 
+grant select, insert on campaign to taskgate_api;
+grant update on call to taskgate_api;
+grant execute on function call_make(text, text[], text, text, text, json, integer, integer, timestamptz, text), call_schedule(text, text, text, text, json, timestamptz, boolean, text, text),
+	is_zone(text), wall_time(timestamp, text), call_word(text), pace_key(uuid, integer), call_cancel(text, text), do_not_call_add(text, text),
+	call_reported(uuid, text, text, integer, integer, text, json, text, integer, text, text), call_script(uuid, text), call_gathered(text, text, text, json) to taskgate_api;
+grant select, insert, update, delete on pace to taskgate_sweep;
+grant select, update, delete on call, campaign to taskgate_sweep;
+grant select on do_not_call, number_zone to taskgate_sweep;
+grant usage on sequence task_log_id to taskgate_sweep;
+grant execute on function pace_room(text, integer, integer), pace_key(uuid, integer), call_log(uuid, uuid, text, text), call_departs(call, integer, timestamptz), call_frees(call, integer),
+	campaign_result(uuid, uuid), call_ends(uuid, uuid, text, text, integer, text, text), call_follow(uuid, text, double precision), call_accepted(uuid, uuid, text, timestamptz, integer),
+	call_lost(uuid, uuid, timestamptz, text, double precision), call_refused(uuid, text), call_claim(integer, text, integer, integer, integer, boolean),
+	call_settle(uuid, bigint, text, json, text, integer, integer[], integer), call_expire(integer), call_rank(text), call_becomes(uuid, uuid, text, text, integer, text, integer),
+	follow_settle(uuid, bigint, text, json, text, integer, integer[]) to taskgate_sweep;
+grant execute on function call_cancel(text, text), do_not_call_add(text, text) to taskgate_ctl;
+
 grant select on tenant, webhook_key, task_type, migration, state_edge, task_event, principal, recipient, email_template to taskgate_sweep;
 grant select, insert, update, delete on message to taskgate_sweep;
 grant select, insert, delete on message_file to taskgate_sweep;

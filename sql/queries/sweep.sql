@@ -85,7 +85,7 @@ with late as materialized (
 ), gone as (
 	delete from work w where w.id = any (array(select id from gone_by except all select id from moved where state = 'pending'))
 ), unsent as materialized (
-	select w.id from work w where w.lease_until < now() and (w.lane = 'webhook' or w.lane = 'sms' and w.type = 'ask') and not exists (select from lane where name = 'expire' and paused_at is not null)
+	select w.id from work w where w.lease_until < now() and (w.lane in ('webhook', 'follow') or w.lane = 'sms' and w.type = 'ask') and not exists (select from lane where name = 'expire' and paused_at is not null)
 	order by w.lease_until limit $1::integer for update skip locked
 ), given_back as (
 	update work w set lease_until = null, deadline = null, claimed_by = null, last_error = 'the sweeper went away before the answer', run_at = now()
@@ -153,7 +153,7 @@ with picked as materialized (
 	select k.tenant_id, string_agg(encode(k.secret, 'hex'), ' ' order by k.active_from desc) as keys from webhook_key k
 	where k.tenant_id = any (array(select distinct tenant_id from leased)) and k.active_from <= now() and (k.retire_at is null or k.retire_at > now()) group by k.tenant_id
 )
-select l.id, l.tenant_id, l.fence, l.attempt, l.host, d.url, s.keys, extract(epoch from now())::bigint as epoch, d.event, d.seq, d.created_at, t.public_id, t.entity, t.kind,
+select l.id, l.tenant_id, l.fence, l.attempt, l.host, d.url, d.form, s.keys, extract(epoch from now())::bigint as epoch, d.event, d.seq, d.created_at, t.public_id, t.entity, t.kind,
 	e.to_state as status, case when e.to_state = 'completed' then b.output end as result, coalesce(e.reason, g.why) as reason,
 	(select p.failing from picked p where p.id = l.id) as failing
 from leased l join delivery d on d.tenant_id = l.tenant_id and d.id = l.id join task t on t.tenant_id = l.tenant_id and t.id = l.task_id
@@ -212,6 +212,28 @@ select l.id, l.tenant_id, l.fence, l.host, l.written, m.sender, m.sender_name, m
 from leased l join message m on m.tenant_id = l.tenant_id and m.task_id = l.id join taken t on t.id = l.id
 	left join lateral (select string_agg(f.name, E'\n' order by f.n) as names, string_agg(f.type, E'\n' order by f.n) as types,
 		string_agg(encode(f.content, 'hex'), E'\n' order by f.n) as contents from message_file f where f.tenant_id = l.tenant_id and f.task_id = l.id) f on true
+
+-- name: sweep_call_claim
+-- Purpose: grants calls within all limits; what is granted is durable before anything leaves. $1 most rows, $2 this sweeper's name, $3 and $4 unused here, $5 most for one host,
+-- $6 timeout in seconds, $7 calls a second or null, $8 single calls a minute or null, $9 false where nothing is paced. Result: one row a call with all that its dial needs.
+-- Locks: pace rows, the account's first; work by skip locked; call, campaign, task.
+with granted as materialized (
+	select id, tenant_id, task_id, fence from call_claim(least($1::integer, greatest($5::integer - coalesce((select b.taken from unnest($3::text[], $4::integer[]) b(host, taken)
+		where b.host = 'twilio'), 0), 0)), $2, $6::integer, $7::integer, $8::integer, $9::boolean)
+)
+select g.id, g.tenant_id, g.fence, 'twilio' as host, c.number, p.from_number, p.webhook_url, exists (select from host_state h where h.host = 'twilio' and h.failures > 0) as failing
+from granted g join call c on c.tenant_id = g.tenant_id and c.id = g.id join campaign p on p.tenant_id = g.tenant_id and p.task_id = g.task_id
+
+-- name: sweep_follow_claim
+-- Purpose: calls to ask for, to find or to hang up. $1 to $5 as above, $6 timeout in seconds. Result: one row a call; its work's type says which. Locks: work by skip locked.
+with picked as materialized (
+	select id, tenant_id, type, failing from lane_pick('follow', $1::integer, $3::text[], $4::integer[], $5::integer)
+), leased as (
+	update work w set fence = w.fence + 1, claimed_by = $2, deadline = now() + make_interval(secs => $6::integer + 10), lease_until = now() + make_interval(secs => $6::integer + 10)
+	where w.id = any (array(select id from picked)) returning w.id, w.tenant_id, w.fence, w.host, w.type
+)
+select l.id, l.tenant_id, l.fence, l.host, l.type, c.number, c.sid, p.failing
+from leased l join call c on c.tenant_id = l.tenant_id and c.id = l.id join picked p on p.id = l.id
 
 -- name: sweep_host_settle
 -- Purpose: a host that failed five times running rests for a pause that grows from 1 s to 60 s; one answer ends that. It runs before the
@@ -319,6 +341,25 @@ select count(*) filter (where s.settled) as settled, count(*) filter (where s.re
 	count(*) filter (where not s.settled) as stale
 from (select id, fence, outcome, detail, reason, wait_s from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::integer[]) o(id, fence, outcome, detail, reason, wait_s)
 	order by id) o cross join lateral message_settle(o.id, o.fence, o.outcome, o.detail::json, o.reason, o.wait_s, $7::integer[]) s
+
+-- name: sweep_call_settle
+-- Purpose: outcomes of dials. $1 work ids, $2 fences, $3 outcomes (accepted, refuse, again, unsent, release, fail: its outcome is unknown), $4 Twilio's answers (JSON) or null, $5 reasons,
+-- $6 seconds before which no retry may come, $7 pauses (integer[]): milliseconds before the first retry, seconds before Twilio is asked, seconds until its list is believed;
+-- $8 milliseconds since each request left. Result as of sweep_message_settle. Locks: work by id, then pace, campaign, task.
+select count(*) filter (where s.settled) as settled, 0 as retried, count(*) filter (where s.settled) as told, count(*) filter (where not s.settled) as stale
+from (select id, fence, outcome, detail, reason, wait_s, ago_ms from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::integer[], $8::integer[])
+	o(id, fence, outcome, detail, reason, wait_s, ago_ms) order by id) o
+	cross join lateral (select call_settle(o.id, o.fence, o.outcome, o.detail::json, o.reason, o.wait_s, $7::integer[], o.ago_ms)) s(settled)
+
+-- name: sweep_follow_settle
+-- Purpose: the same for what was asked (asked, listed, gone, fail, release, unsent), without $8.
+select count(*) filter (where s.settled) as settled, 0 as retried, count(*) filter (where s.settled) as told, count(*) filter (where not s.settled) as stale
+from (select id, fence, outcome, detail, reason, wait_s from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::integer[]) o(id, fence, outcome, detail, reason, wait_s)
+	order by id) o cross join lateral (select follow_settle(o.id, o.fence, o.outcome, o.detail::json, o.reason, o.wait_s, $7::integer[])) s(settled)
+
+-- name: sweep_call_expire
+-- Purpose: dials whose sweeper went away become unknown. $1 most rows. Result: one row: late.
+select call_expire($1::integer) as late
 
 -- name: sweep_notify
 -- Purpose: what is due of the notify lane: voicemails become mails and SMS to their recipients. $1 most rows. Result: one row: notified. Locks: work by skip
@@ -455,5 +496,9 @@ with old as materialized (
 	delete from message_event e using free o where e.tenant_id = o.tenant_id and e.task_id = o.id
 ), sent as (
 	delete from message m using free o where m.tenant_id = o.tenant_id and m.task_id = o.id
+), called as (
+	delete from call c using free o where c.tenant_id = o.tenant_id and c.task_id = o.id
+), campaigned as (
+	delete from campaign p using free o where p.tenant_id = o.tenant_id and p.task_id = o.id
 )
 select (select count(*) from old) as gone, (select max(seq) from old) as last_seq

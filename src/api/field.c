@@ -210,7 +210,7 @@ static enum tg_rc check_strings(const struct field_check *c, json_object *array)
 		if (length < 1 || length > most)
 			return wrong(c, tg_arena_printf(c->arena, "must hold strings of 1 to %zu characters", most));
 		if (c->f->test != NULL && !c->f->test(s, len))
-			return wrong(c, c->f->shape);
+			return wrong(c, tg_arena_printf(c->arena, "%s; %.64s is none", c->f->shape, s));
 		if (i > 0)
 			tg_buf_puts(&b, ",");
 		tg_buf_array_item(&b, s, len);

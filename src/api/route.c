@@ -6,9 +6,9 @@
 
 #include "taskgate/route.h"
 
-extern const struct tg_api tg_api_disposition, tg_api_voicemail, tg_api_callback, tg_api_sms, tg_api_email, tg_api_twilio, tg_api_ops, tg_api_work;
+extern const struct tg_api tg_api_disposition, tg_api_voicemail, tg_api_callback, tg_api_sms, tg_api_email, tg_api_calls, tg_api_twilio, tg_api_ops, tg_api_work;
 
-const struct tg_api *const tg_apis[] = { &tg_api_disposition, &tg_api_voicemail, &tg_api_callback, &tg_api_sms, &tg_api_email, &tg_api_twilio,
+const struct tg_api *const tg_apis[] = { &tg_api_disposition, &tg_api_voicemail, &tg_api_callback, &tg_api_sms, &tg_api_email, &tg_api_calls, &tg_api_twilio,
 	&tg_api_ops, &tg_api_work };
 const size_t tg_n_apis = sizeof tg_apis / sizeof tg_apis[0];
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shape.h"
+#include "taskgate/call.h"
 #include "taskgate/message.h"
 #include "taskgate/twilio.h"
 
@@ -64,23 +65,138 @@ static const char *all_params(struct tg_call *c)
 	return s;
 }
 
+static enum tg_rc say(struct tg_call *c, const char *type, const char *text)
+{
+	c->rs->status = 200;
+	c->rs->content_type = type;
+	tg_buf_puts(&c->rs->body, text);
+	return TG_OK;
+}
+
 static enum tg_rc message_status(struct tg_call *c)
 {
 	const struct tg_report r = { .task = tg_text(c, "task"), .sid = tg_text(c, "MessageSid"), .status = tg_text(c, "MessageStatus"),
 		.error_code = tg_text(c, "ErrorCode"), .params = all_params(c), .request_id = c->rq->request_id, .remote = c->rq->remote };
 	enum tg_rc rc = tg_message_report(c->tx, &r);
 
-	if (rc != TG_OK)
-		return rc;
-	c->rs->status = 200;
-	c->rs->content_type = "text/plain";
-	tg_buf_puts(&c->rs->body, "OK");
-	return TG_OK;
+	return rc != TG_OK ? rc : say(c, "text/plain", "OK");
 }
 
+static const struct tg_field call_fields[] = {
+	{ .name = "CallSid", .type = TG_STRING, .place = TG_FORM, .required = true, .min = 1, .max = 64 },
+	{ .name = "CallStatus", .type = TG_STRING, .place = TG_FORM, .required = true, .min = 1, .max = 64 },
+	{ .name = "CallDuration", .type = TG_INTEGER, .place = TG_FORM, .min = 0, .max = INT32_MAX },
+	{ .name = "SequenceNumber", .type = TG_INTEGER, .place = TG_FORM, .min = 0, .max = INT32_MAX },
+	{ .name = "ErrorCode", .type = TG_STRING, .place = TG_FORM, .min = 1, .max = 16 },
+	{ .name = "call", .type = TG_STRING, .place = TG_QUERY, .test = tg_is_uuid, .shape = "must be the id that Twilio was given" },
+};
+
+static enum tg_rc call_status(struct tg_call *c)
+{
+	const struct tg_call_report r = { .call = tg_text(c, "call"), .sid = tg_text(c, "CallSid"), .status = tg_text(c, "CallStatus"), .sequence = tg_text(c, "SequenceNumber"),
+		.duration = tg_text(c, "CallDuration"), .error_code = tg_text(c, "ErrorCode"), .params = all_params(c), .form = c->rq->body, .request_id = c->rq->request_id,
+		.remote = c->rq->remote, .ask_s = tg_conf_int(TG_CONF_TASKGATE_TWILIO_ASK) };
+	enum tg_rc rc = tg_call_report(c->tx, &r);
+
+	return rc != TG_OK ? rc : say(c, "text/plain", "OK");
+}
+
+static const struct tg_field script_fields[] = {
+	{ .name = "CallSid", .type = TG_STRING, .place = TG_FORM, .required = true, .min = 1, .max = 64 },
+	{ .name = "call", .type = TG_STRING, .place = TG_QUERY, .test = tg_is_uuid, .shape = "must be the id that Twilio was given" },
+	{ .name = "message", .type = TG_STRING, .place = TG_QUERY, .min = 0, .max = 4096 },
+	{ .name = "voice", .type = TG_STRING, .place = TG_QUERY, .min = 1, .max = 64 },
+	{ .name = "language", .type = TG_STRING, .place = TG_QUERY, .min = 1, .max = 64 },
+	{ .name = "gather_input", .type = TG_BOOLEAN, .place = TG_QUERY },
+};
+
+/* XML 1.0: what no document may hold is left out. */
+static void put_xml(struct tg_buf *b, const char *s)
+{
+	for (; *s; s++) {
+		const char *entity = *s == '&' ? "&amp;" : *s == '<' ? "&lt;" : *s == '>' ? "&gt;" : *s == '"' ? "&quot;" : *s == '\'' ? "&apos;" : NULL;
+
+		if (entity != NULL)
+			tg_buf_puts(b, entity);
+		else if ((unsigned char)*s >= ' ' || *s == '\t' || *s == '\n' || *s == '\r')
+			tg_buf_put(b, s, 1);
+	}
+}
+
+static void put_say(struct tg_buf *b, const char *voice, const char *language, const char *text)
+{
+	tg_buf_puts(b, "<Say voice=\"");
+	put_xml(b, voice);
+	tg_buf_puts(b, "\" language=\"");
+	put_xml(b, language);
+	tg_buf_puts(b, "\">");
+	put_xml(b, text);
+	tg_buf_puts(b, "</Say>");
+}
+
+/* The call's metadata first, then the address, then the default. */
+static const char *pick(struct tg_call *c, struct tg_rows rows, const char *name, const char *otherwise)
+{
+	const char *s = tg_rows_get(rows, 0, name);
+
+	if (s == NULL)
+		s = tg_text(c, name);
+	return s != NULL && *s != '\0' ? s : otherwise;
+}
+
+static enum tg_rc incoming_call(struct tg_call *c)
+{
+	const char *base = tg_conf_text(TG_CONF_TASKGATE_PUBLIC_URL), *voice, *language, *message, *gather;
+	size_t n = strlen(base);
+	struct tg_rows rows;
+	struct tg_buf b;
+	enum tg_rc rc = tg_call_script(c->tx, tg_text(c, "call"), tg_text(c, "CallSid"), &rows);
+
+	if (rc != TG_OK)
+		return rc;
+	while (n > 0 && base[n - 1] == '/')
+		n--;
+	voice = pick(c, rows, "voice", "alice");
+	language = pick(c, rows, "language", "en-US");
+	message = pick(c, rows, "message", "Hello. This is an automated call.");
+	/* Listening is the default where nobody said what to do (spec/facts.md 3.1.2). */
+	gather = pick(c, rows, "gather_input", !tg_rows_bool(rows, 0, "known") || tg_rows_bool(rows, 0, "bare") ? "t" : "f");
+	tg_buf_init(&b, c->arena);
+	tg_buf_puts(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response>");
+	if (*gather == 't') {
+		tg_buf_puts(&b, "<Gather input=\"speech dtmf\" timeout=\"15\" speechTimeout=\"auto\" method=\"POST\" action=\"");
+		put_xml(&b, tg_arena_printf(c->arena, "%.*s/api/v1/twilio/gather-callback", (int)n, base));
+		tg_buf_puts(&b, "\">");
+		put_say(&b, voice, language, message);
+		tg_buf_puts(&b, "</Gather>");
+		put_say(&b, voice, language, "We did not hear anything. Goodbye.");
+	} else {
+		put_say(&b, voice, language, message);
+	}
+	tg_buf_puts(&b, "</Response>");
+	return say(c, "application/xml", b.data);
+}
+
+static const struct tg_field gather_fields[] = {
+	{ .name = "CallSid", .type = TG_STRING, .place = TG_FORM, .required = true, .min = 1, .max = 64 },
+	{ .name = "SpeechResult", .type = TG_STRING, .place = TG_FORM, .min = 0, .max = 8192 },
+	{ .name = "Digits", .type = TG_STRING, .place = TG_FORM, .min = 0, .max = 256 },
+};
+
+static enum tg_rc gather_callback(struct tg_call *c)
+{
+	enum tg_rc rc = tg_call_gather(c->tx, tg_text(c, "CallSid"), tg_text(c, "SpeechResult"), tg_text(c, "Digits"), all_params(c));
+
+	return rc != TG_OK ? rc : say(c, "application/xml", "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Say>Thank you. Goodbye.</Say></Response>");
+}
+
+#define HOOK(n, p, h, f, d) { .name = (n), .method = TG_POST, .path = (p), .handler = (h), .admit = admit, .max_body = 64 * 1024, FIELDS(f), .doc = (d) }
+
 static const struct tg_route routes[] = {
-	{ .name = "twilio.message_status", .method = TG_POST, .path = "/message-status", .handler = message_status, .admit = admit, .max_body = 64 * 1024,
-		FIELDS(status_fields), .doc = "What became of an SMS, told by Twilio." },
+	HOOK("twilio.message_status", "/message-status", message_status, status_fields, "What became of an SMS, told by Twilio."),
+	HOOK("twilio.incoming_call", "/incoming-call", incoming_call, script_fields, "What an answered call says, as TwiML."),
+	HOOK("twilio.call_status", "/call-status", call_status, call_fields, "What became of a call, told by Twilio."),
+	HOOK("twilio.gather_callback", "/gather-callback", gather_callback, gather_fields, "What was said or typed in a call."),
 };
 
 static const char *const prefixes[] = { "/api/v1/twilio", NULL };

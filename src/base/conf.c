@@ -30,6 +30,8 @@ static const struct {
 } word_lists[] = {
 	{ TG_CONF_LOG_LEVEL,  { "debug", "info", "warning", "error" } },
 	{ TG_CONF_LOG_FORMAT, { "text", "json" } },
+	{ TG_CONF_TASKGATE_CALLS_PACING, { "on", "off" } },
+	{ TG_CONF_TASKGATE_CALL_MACHINE_DETECTION, { "off", "Enable", "DetectMessageEnd" } },
 	{ TG_CONF_SMTP_STARTTLS, { "auto", "always", "never" } },
 };
 

@@ -18,6 +18,11 @@ static const char *number(struct sweep *s, long long n)
 	return tg_arena_printf(s->arena, "%lld", n);
 }
 
+static const char *limit(struct sweep *s, enum tg_conf setting)
+{
+	return tg_conf_int(setting) == 0 ? NULL : number(s, tg_conf_int(setting));
+}
+
 static void put_hosts(struct sweep *s, const char **names, const char **taken)
 {
 	struct tg_buf name, count;
@@ -50,13 +55,15 @@ static void queue_claims(struct sweep *s, int *queued)
 	put_hosts(s, &names, &taken);
 	for (int lane = 0; lane < LANE__MAX; lane++) {
 		int wanted = sweep_lane_room(s, lane), room = wanted < pool ? wanted : pool;
-		const char *params[] = { number(s, room), s->name, names, taken, number(s, s->host_transfers), number(s, tg_conf_int(sweep_lanes[lane].timeout)) };
+		const char *params[] = { number(s, room), s->name, names, taken, number(s, s->host_transfers), number(s, tg_conf_int(sweep_lanes[lane].timeout)),
+			limit(s, TG_CONF_TASKGATE_CALLS_PER_SECOND), limit(s, TG_CONF_TASKGATE_CALLS_PER_MINUTE), tg_conf_has_word(TG_CONF_TASKGATE_CALLS_PACING, "off") ? "f" : "t" };
 
 		s->claiming.claim[lane] = -1;
 		if (room == 0)
 			continue;
 		pool -= room;
-		tg_db_queue(s->link[LINK_CLAIM].db, sweep_lanes[lane].claim, params, 6);
+		/* Each statement takes as many of them as it has parameters. */
+		tg_db_queue(s->link[LINK_CLAIM].db, sweep_lanes[lane].claim, params, tg_sql_texts[sweep_lanes[lane].claim].params);
 		s->claiming.claim[lane] = (*queued)++;
 	}
 }
@@ -67,13 +74,15 @@ static void queue_chores(struct sweep *s, int64_t now, int *queued)
 	const char *most[] = { CHORES_ROWS };
 	const char *expire[] = { CHORES_ROWS, number(s, slow ? tg_conf_int(TG_CONF_TASKGATE_TTL) : 0), number(s, tg_conf_int(TG_CONF_TASKGATE_RETRY_FIRST)) };
 
-	s->claiming.promote = s->claiming.expire = s->claiming.regain = -1;
+	s->claiming.promote = s->claiming.expire = s->claiming.call_expire = s->claiming.regain = -1;
 	if (now < s->chores_at)
 		return;
 	tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_PROMOTE, most, 1);
 	s->claiming.promote = (*queued)++;
 	tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_EXPIRE, expire, 3);
 	s->claiming.expire = (*queued)++;
+	tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_CALL_EXPIRE, most, 1);
+	s->claiming.call_expire = (*queued)++;
 	if (slow) {
 		tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_REGAIN, most, 1);
 		s->claiming.regain = (*queued)++;
@@ -166,6 +175,8 @@ static long long read_chores(struct sweep *s)
 	}
 	if (tg_rows_count(expire) == 1)
 		done += tg_rows_int(expire, 0, "late") + tg_rows_int(expire, 0, "given_back");
+	if (s->claiming.call_expire >= 0)
+		done += tg_rows_int(tg_db_rows(db, s->claiming.call_expire), 0, "late");
 	if (tg_rows_count(regain) == 1)
 		done += tg_rows_int(regain, 0, "regained");
 	if (done > 0)

@@ -5,6 +5,8 @@
 
 #include "sweep_internal.h"
 #include "taskgate/clock.h"
+#include "taskgate/conf.h"
+#include "taskgate/twilio.h"
 
 #define ANSWER_MAX (64 * 1024)         /* what a receiver says beyond its status is dropped */
 
@@ -47,17 +49,47 @@ static void put_body(struct sweep_job *j, struct tg_rows rows, int row)
 	t->body_len = b.len;
 }
 
+/* A client's own status callback gets what Twilio sent us (spec README decision 14). */
+static void put_form(struct sweep_job *j, const char *form)
+{
+	struct tg_transfer *t = j->transfer;
+
+	t->type = "application/x-www-form-urlencoded";
+	t->body = tg_arena_strdup(t->arena, form);
+	t->body_len = strlen(form);
+}
+
+/* As Twilio would have signed it for that address, beside our own signature. */
+static void sign_as_twilio(struct sweep_job *j)
+{
+	struct tg_transfer *t = j->transfer;
+	const char *token = tg_conf_text(TG_CONF_TWILIO_AUTH_TOKEN), **lines = tg_arena_zalloc(t->arena, 8 * sizeof *lines);
+	struct tg_form form;
+	size_t n = 0;
+
+	for (; t->headers[n] != NULL; n++)
+		lines[n] = t->headers[n];
+	if (token[0] != '\0' && tg_form_parse(t->arena, t->body, t->body_len, &form))
+		lines[n] = tg_arena_printf(t->arena, "X-Twilio-Signature: %s", tg_twilio_signature(t->arena, token, t->url, &form));
+	t->headers = lines;
+}
+
 const char *sweep_webhook_prepare(struct sweep *s, struct sweep_job *j, struct tg_rows rows, int row)
 {
 	struct tg_transfer *t = j->transfer;
 
-	put_body(j, rows, row);
 	t->url = tg_arena_strdup(t->arena, tg_rows_get(rows, row, "url"));
 	t->answer_max = ANSWER_MAX;
+	if (tg_rows_get(rows, row, "form") != NULL)
+		put_form(j, tg_rows_get(rows, row, "form"));
+	else
+		put_body(j, rows, row);
 	if (!sweep_sign(s, j, rows, row, tg_arena_printf(t->arena, "msg_%s", j->id))) {
 		j->reason = "the tenant has no live signing key";
 		return "fail";
 	}
+	if (tg_rows_get(rows, row, "form") != NULL)
+		sign_as_twilio(j);
 	return NULL;
 }
 

@@ -110,6 +110,7 @@ void sweep_jobs_collect(struct sweep *s)
 	for (struct tg_transfer *t; (t = tg_out_ended(s->out)) != NULL;) {
 		struct sweep_job *j = t->user;
 
+		j->ended_ms = tg_clock_ms();
 		j->host->running--;
 		s->running[j->lane]--;
 		s->hungry = true;

@@ -22,6 +22,12 @@ static const char *message_pauses(struct sweep *s)
 	return tg_arena_printf(s->arena, "{%lld,%lld}", tg_conf_int(TG_CONF_TASKGATE_RETRY_FIRST), tg_conf_int(TG_CONF_TASKGATE_TWILIO_ASK));
 }
 
+static const char *call_pauses(struct sweep *s)
+{
+	return tg_arena_printf(s->arena, "{%lld,%lld,%lld}", tg_conf_int(TG_CONF_TASKGATE_RETRY_FIRST), tg_conf_int(TG_CONF_TASKGATE_TWILIO_ASK),
+	    tg_conf_int(TG_CONF_TASKGATE_CALL_LOST));
+}
+
 const struct lane_row sweep_lanes[LANE__MAX] = {
 	[LANE_HANDLER] = { "handler", TG_SQL_SWEEP_HANDLER_CLAIM, TG_SQL_SWEEP_HANDLER_SETTLE, TG_CONF_TASKGATE_HANDLER_TIMEOUT, true, task_pauses,
 		sweep_handler_prepare, sweep_handler_judge },
@@ -31,6 +37,10 @@ const struct lane_row sweep_lanes[LANE__MAX] = {
 		sweep_sms_prepare, sweep_sms_judge },
 	[LANE_MAIL] = { "mail", TG_SQL_SWEEP_MAIL_CLAIM, TG_SQL_SWEEP_MESSAGE_SETTLE, TG_CONF_TASKGATE_MAIL_TIMEOUT, true, message_pauses,
 		sweep_mail_prepare, sweep_mail_judge },
+	[LANE_CALL] = { "call", TG_SQL_SWEEP_CALL_CLAIM, TG_SQL_SWEEP_CALL_SETTLE, TG_CONF_TASKGATE_TWILIO_TIMEOUT, true, call_pauses,
+		sweep_call_prepare, sweep_call_judge },
+	[LANE_FOLLOW] = { "follow", TG_SQL_SWEEP_FOLLOW_CLAIM, TG_SQL_SWEEP_FOLLOW_SETTLE, TG_CONF_TASKGATE_TWILIO_TIMEOUT, true, call_pauses,
+		sweep_follow_prepare, sweep_follow_judge },
 };
 
 /* How many may be claimed now. Beside the free slots some ahead for the hosts that answer fast (hosts.c); a slow one holds nothing up. */

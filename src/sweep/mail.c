@@ -88,10 +88,8 @@ const char *sweep_mail_prepare(struct sweep *s, struct sweep_job *j, struct tg_r
 	(void)s;
 	if (from == NULL)
 		from = tg_conf_text(TG_CONF_SMTP_FROM);
-	if (tg_conf_text(TG_CONF_SMTP_URL)[0] == '\0' || strchr(from, '@') == NULL) {
-		j->reason = tg_conf_text(TG_CONF_SMTP_URL)[0] == '\0' ? "SMTP_URL is not set" : "SMTP_FROM is not set";
-		return "refuse";
-	}
+	if (tg_conf_text(TG_CONF_SMTP_URL)[0] == '\0' || strchr(from, '@') == NULL)
+		return sweep_need(j, tg_conf_text(TG_CONF_SMTP_URL)[0] == '\0' ? TG_CONF_SMTP_URL : TG_CONF_SMTP_FROM);
 	t->url = tg_conf_text(TG_CONF_SMTP_URL);
 	t->mail = compose(j, rows, row, from);
 	return NULL;

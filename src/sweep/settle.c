@@ -14,7 +14,7 @@
 #define BEAT_MS 5000
 #define BATCH_BYTES (4u * 1024 * 1024)
 
-enum { ID, FENCE, OUTCOME, DETAIL, REASON, WAIT, COLUMNS };
+enum { ID, FENCE, OUTCOME, DETAIL, REASON, WAIT, PAUSES, AGO, COLUMNS };    /* as the settle statements number their parameters */
 
 static void put_item(struct tg_buf *b, const char *s)
 {
@@ -67,7 +67,8 @@ static bool queue_hosts(struct sweep *s)
 static void queue_jobs(struct sweep *s, enum sweep_lane lane, const struct job_list *jobs)
 {
 	struct tg_buf column[COLUMNS];
-	const char *params[COLUMNS + 1];
+	const char *params[COLUMNS];
+	int64_t now = tg_clock_ms();
 
 	for (int i = 0; i < COLUMNS; i++)
 		tg_buf_init(&column[i], s->arena);
@@ -78,13 +79,15 @@ static void queue_jobs(struct sweep *s, enum sweep_lane lane, const struct job_l
 		put_item(&column[DETAIL], j->detail);
 		put_item(&column[REASON], sweep_clean(s->arena, j->reason));
 		put_number(&column[WAIT], j->wait_s);
+		put_number(&column[AGO], j->ended_ms == 0 ? 0 : now - j->ended_ms);
 	}
 	for (int i = 0; i < COLUMNS; i++) {
 		tg_buf_put(&column[i], "}", 1);
 		params[i] = column[i].data;
 	}
-	params[COLUMNS] = sweep_lanes[lane].pauses(s);
-	tg_db_queue(s->link[LINK_SETTLE].db, sweep_lanes[lane].settle, params, COLUMNS + 1);
+	params[PAUSES] = sweep_lanes[lane].pauses(s);
+	/* Only some ask how long ago it was. */
+	tg_db_queue(s->link[LINK_SETTLE].db, sweep_lanes[lane].settle, params, tg_sql_texts[sweep_lanes[lane].settle].params);
 }
 
 static void take_batch(struct job_list *from, struct job_list *batch)

@@ -10,7 +10,7 @@
 #include "taskgate/out.h"
 #include "taskgate/sweep.h"
 
-enum sweep_lane { LANE_HANDLER, LANE_WEBHOOK, LANE_SMS, LANE_MAIL, LANE__MAX };
+enum sweep_lane { LANE_HANDLER, LANE_WEBHOOK, LANE_SMS, LANE_MAIL, LANE_CALL, LANE_FOLLOW, LANE__MAX };
 
 /* A host and port, with what this sweeper knows of it. */
 struct sweep_host {
@@ -37,6 +37,8 @@ struct sweep_job {                     /* in its transfer's arena */
 	const char *outcome;           /* a word of the settle statement */
 	const char *detail;            /* result (handler), HTTP status (webhook), Twilio's answer (sms); NULL for none */
 	bool asks;                     /* nothing is sent: Twilio is asked what became of it */
+	const char *type;              /* of a call's work: ask, find, hangup */
+	int64_t ended_ms;              /* tg_clock_ms() of its transfer's end; 0 where there was none */
 	const char *reason;
 	int wait_s;
 };
@@ -61,7 +63,7 @@ struct settle_round {                  /* indexes of statements, -1 for none */
 };
 
 struct claim_round {
-	int claim[LANE__MAX], promote, expire, regain, notify;
+	int claim[LANE__MAX], promote, expire, regain, notify, call_expire;
 	int64_t claimed_ms;
 	bool quiet;                    /* nothing was under way when it was sent */
 };
@@ -142,6 +144,25 @@ const char *sweep_sms_prepare(struct sweep *, struct sweep_job *, struct tg_rows
 void sweep_sms_judge(struct sweep *, struct sweep_job *);
 const char *sweep_mail_prepare(struct sweep *, struct sweep_job *, struct tg_rows, int row);
 void sweep_mail_judge(struct sweep *, struct sweep_job *);
+
+/* call.c */
+const char *sweep_call_prepare(struct sweep *, struct sweep_job *, struct tg_rows, int row);
+void sweep_call_judge(struct sweep *, struct sweep_job *);
+const char *sweep_follow_prepare(struct sweep *, struct sweep_job *, struct tg_rows, int row);
+void sweep_follow_judge(struct sweep *, struct sweep_job *);
+
+/* twilio.c */
+const char *sweep_twilio_url(struct sweep_job *, const char *resource, const char *sid);       /* sid may be NULL */
+const char *const *sweep_twilio_authorization(struct sweep_job *);
+/* Our own address for reports on this job: <public>/api/v1/twilio/<path>?<name>=<id>; NULL where we have none. */
+const char *sweep_twilio_callback(struct sweep_job *, const char *path, const char *name);
+/* The outcome of a job whose setting is missing, and its reason; NULL where all is there. from: the sender, where one is known. */
+const char *sweep_need(struct sweep_job *, enum tg_conf setting);
+const char *sweep_twilio_need(struct sweep_job *, const char *from);
+void sweep_twilio_form(struct sweep_job *, const struct tg_buf *form);                         /* the body; sent once at most */
+bool sweep_twilio_has(const struct tg_transfer *, const char *member, char type);              /* is the answer an object with it, not empty? */
+enum twilio_answer { TWILIO_YES, TWILIO_NO, TWILIO_LATER, TWILIO_UNCLEAR };
+enum twilio_answer sweep_twilio_answer(const struct tg_transfer *);
 
 /* settle.c */
 void sweep_settle_send(struct sweep *, bool leaves);

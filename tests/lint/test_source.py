@@ -14,7 +14,7 @@ ROOM_OF_HEADER = {
     "db.h": "db", "tx.h": "db", "stmt_gen.h": "db", "migrate_files.h": "db", "ledger.h": "db",
     "http.h": "http", "json_scan.h": "http", "fcgi.h": "http",
     "out.h": "out", "mime.h": "out", "proc.h": "proc",
-    "scope.h": "core", "state.h": "core", "task.h": "core", "work.h": "core", "event.h": "core", "people.h": "core", "campaign.h": "core", "message.h": "core",
+    "scope.h": "core", "state.h": "core", "task.h": "core", "work.h": "core", "event.h": "core", "people.h": "core", "campaign.h": "core", "message.h": "core", "call.h": "core",
     "callback.h": "core",
     "dispatch.h": "api", "route.h": "api", "field.h": "api",
     "sweep.h": "sweep", "ctl.h": "ctl",

@@ -1,0 +1,129 @@
+-- Calls: every call task is a campaign, a single one of one number. One row a number to dial, and the limiters.
+
+insert into state_edge values
+	('call',      'pending',    'claim',    'processing', 'Creating call'),
+	('call',      'pending',    'fail',     'failed',     'Call refused'),
+	('call',      'processing', 'complete', 'completed',  'Call completed'),
+	('call',      'processing', 'fail',     'failed',     'Call failed'),
+	('call',      'processing', 'retry',    'pending',    'Attempt failed, will be retried'),
+	('call',      'processing', 'release',  'pending',    'Attempt given back'),
+	('call',      'processing', 'cancel',   'cancelled',  'Call cancelled'),
+	('bulk_call', '-',          'create',   'pending',    'Campaign created'),
+	('bulk_call', 'pending',    'claim',    'processing', 'Campaign started'),
+	('bulk_call', 'processing', 'complete', 'completed',  'Campaign finished'),
+	('bulk_call', 'pending',    'cancel',   'cancelled',  'Campaign cancelled'),
+	('bulk_call', 'processing', 'cancel',   'cancelled',  'Campaign cancelled');
+
+-- Dialling is paced and may be paused; asking Twilio and hanging up go on.
+update lane set paused_at = null, paused_by = null, reason = null where name = 'call' and paused_by = 'taskgatectl migrate';
+insert into lane (name) values ('follow');
+
+create domain call_state as text constraint call_state check (value in ('pending', 'dialling', 'accepted', 'unknown', 'completed', 'failed', 'cancelled'));
+
+-- What all numbers of a call task have in common, and how many have ended.
+create table campaign (
+	tenant_id uuid not null,
+	task_id uuid not null,
+	from_number text,                                -- null: the sweeper's default
+	webhook_url text,                                -- null: our own
+	status_url text,                                 -- the client's own callback; null: none, or ours
+	delay_s integer constraint campaign_delay check (delay_s between 1 and 300),          -- null: a single call
+	most integer constraint campaign_most check (most between 1 and 50),
+	total integer not null default 1 constraint campaign_total check (total between 1 and 1000),
+	completed integer not null default 0,
+	failed integer not null default 0,
+	cancelled integer not null default 0,
+	primary key (tenant_id, task_id),
+	constraint campaign_count check (completed + failed + cancelled <= total)
+) with (fillfactor = 50);
+
+-- A number to dial. dialling: the grant is committed and a request may be under way. unknown: a request may have reached Twilio and no answer came; it is never
+-- dialled again by itself. id is its work's.
+alter table call add column id uuid, add column n integer not null default 1, add column state call_state not null default 'pending',
+	add column sid text, add column status text, add column sequence integer not null default -1, add column attempts integer not null default 0,
+	add column outstanding boolean not null default false,   -- granted, and not known to have departed
+	add column slot boolean not null default false,          -- counted in its campaign's in_flight
+	add column hangup boolean not null default false,
+	add column granted_at timestamptz, add column departed_at timestamptz, add column answered_at timestamptz, add column ended_at timestamptz,
+	add column duration integer, add column asked integer not null default 0, add column error_code text, add column reason text, add column gathered json;
+update call set id = task_id;
+insert into campaign (tenant_id, task_id) select tenant_id, task_id from call;
+alter table call alter column id set not null, drop constraint call_pkey, add primary key (tenant_id, id), add constraint call_place_taken unique (tenant_id, task_id, n),
+	add constraint call_id_taken unique (id), add constraint call_ended check ((ended_at is not null) = (state in ('completed', 'failed', 'cancelled')));
+create unique index call_sid on call (sid) where sid is not null;
+create index call_unknown on call (tenant_id, granted_at) where state = 'unknown';
+
+-- A limiter: of the account, of all single calls together, of a campaign. What is granted and has not departed yet counts as departing at any moment, so that in no
+-- window of a limit's length more calls depart than it allows, however long each took to leave. Everybody locks the account's row first.
+create table pace (
+	key text primary key,
+	outstanding integer not null default 0 constraint pace_outstanding check (outstanding >= 0),
+	in_flight integer not null default 0 constraint pace_in_flight check (in_flight >= 0),
+	departures bigint[] not null default '{}',       -- microseconds since 1970, those that may still count
+	granted_at timestamptz                           -- whose turn it was last
+) with (fillfactor = 50);
+
+-- Quiet hours of a tenant (null: none), in the zone of the called number where that is certain, else in the tenant's.
+alter table tenant add column quiet_from time, add column quiet_until time, add column time_zone text,
+	add constraint tenant_quiet check ((quiet_from is null) = (quiet_until is null));
+
+-- Countries that have one time zone alone, by their code (ITU-T E.164 list; tz database). What is not here is not certain.
+create table number_zone (
+	prefix text primary key constraint number_zone_prefix check (prefix ~ '^\+[1-9][0-9]*$'),
+	zone text not null
+);
+insert into number_zone values
+	('+20', 'Africa/Cairo'), ('+27', 'Africa/Johannesburg'), ('+30', 'Europe/Athens'), ('+31', 'Europe/Amsterdam'), ('+32', 'Europe/Brussels'), ('+33', 'Europe/Paris'),
+	('+36', 'Europe/Budapest'), ('+39', 'Europe/Rome'), ('+40', 'Europe/Bucharest'), ('+41', 'Europe/Zurich'), ('+43', 'Europe/Vienna'), ('+44', 'Europe/London'),
+	('+45', 'Europe/Copenhagen'), ('+46', 'Europe/Stockholm'), ('+47', 'Europe/Oslo'), ('+48', 'Europe/Warsaw'), ('+49', 'Europe/Berlin'), ('+51', 'America/Lima'),
+	('+57', 'America/Bogota'), ('+58', 'America/Caracas'), ('+60', 'Asia/Kuala_Lumpur'), ('+63', 'Asia/Manila'), ('+65', 'Asia/Singapore'), ('+66', 'Asia/Bangkok'),
+	('+81', 'Asia/Tokyo'), ('+82', 'Asia/Seoul'), ('+84', 'Asia/Ho_Chi_Minh'), ('+86', 'Asia/Shanghai'), ('+90', 'Europe/Istanbul'), ('+91', 'Asia/Kolkata'),
+	('+92', 'Asia/Karachi'), ('+94', 'Asia/Colombo'), ('+98', 'Asia/Tehran'), ('+212', 'Africa/Casablanca'), ('+216', 'Africa/Tunis'), ('+234', 'Africa/Lagos'),
+	('+254', 'Africa/Nairobi'), ('+352', 'Europe/Luxembourg'), ('+353', 'Europe/Dublin'), ('+354', 'Atlantic/Reykjavik'), ('+356', 'Europe/Malta'), ('+357', 'Asia/Nicosia'),
+	('+358', 'Europe/Helsinki'), ('+359', 'Europe/Sofia'), ('+370', 'Europe/Vilnius'), ('+371', 'Europe/Riga'), ('+372', 'Europe/Tallinn'), ('+380', 'Europe/Kyiv'),
+	('+381', 'Europe/Belgrade'), ('+385', 'Europe/Zagreb'), ('+386', 'Europe/Ljubljana'), ('+420', 'Europe/Prague'), ('+421', 'Europe/Bratislava'), ('+852', 'Asia/Hong_Kong'),
+	('+853', 'Asia/Macau'), ('+880', 'Asia/Dhaka'), ('+886', 'Asia/Taipei'), ('+961', 'Asia/Beirut'), ('+962', 'Asia/Amman'), ('+965', 'Asia/Kuwait'),
+	('+966', 'Asia/Riyadh'), ('+968', 'Asia/Muscat'), ('+971', 'Asia/Dubai'), ('+972', 'Asia/Jerusalem'), ('+974', 'Asia/Qatar'), ('+977', 'Asia/Kathmandu');
+
+-- A delivery may carry a form that is there already (a client's own status callback) instead of the event's JSON.
+alter table delivery add column form text;
+
+call guard_by_tenant('campaign');
+
+-- A wall time in a zone as an instant: one that a clock change skips is the first instant after it, one that comes twice the first of them (spec README decision 7).
+-- PostgreSQL alone would take half past two of a skipped hour for half past three, and the second of two.
+create function wall_time(p_wall timestamp, p_zone text) returns timestamptz language plpgsql stable as $$
+declare c timestamptz := p_wall at time zone p_zone; one interval; two interval; early timestamptz; late timestamptz; mid timestamptz;
+begin
+	one := ((c - interval '1 day') at time zone p_zone) - ((c - interval '1 day') at time zone 'UTC');
+	two := ((c + interval '1 day') at time zone p_zone) - ((c + interval '1 day') at time zone 'UTC');
+	early := (p_wall - greatest(one, two)) at time zone 'UTC';
+	late := (p_wall - least(one, two)) at time zone 'UTC';
+	if early at time zone p_zone = p_wall then
+		return early;
+	elsif late at time zone p_zone = p_wall then
+		return late;
+	elsif c at time zone p_zone = p_wall then
+		return c;
+	end if;
+	-- Between the two the clock jumped; the wall behind the jump is later than the one that was asked for.
+	while late - early > interval '1 second' loop
+		mid := date_trunc('second', early + (late - early) / 2);
+		exit when mid <= early;
+		if mid at time zone p_zone > p_wall then
+			late := mid;
+		else
+			early := mid;
+		end if;
+	end loop;
+	return late;
+end $$;
+
+-- Is it a name of the tz database? Abbreviations and POSIX forms, which PostgreSQL takes as well, are none.
+create function is_zone(p_zone text) returns boolean language plpgsql stable as $$
+begin
+	perform now() at time zone p_zone;
+	return p_zone ~ '^[A-Za-z_]+(/[A-Za-z0-9_+-]+)+$' or p_zone in ('UTC', 'GMT');
+exception when invalid_parameter_value then
+	return false;
+end $$;
