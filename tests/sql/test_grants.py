@@ -7,8 +7,8 @@ from conftest import ROLES, Session
 
 TENANT_TABLES = ("principal", "token", "webhook_key", "customer", "persona", "task_type", "audit", "task", "task_body", "task_tag", "task_event",
                  "task_log", "delivery", "work", "idempotency", "type_poll", "agent", "contact", "callback", "entity", "recipient", "disposition_code",
-                 "email_template", "do_not_call", "message", "message_file", "message_event", "call")
-PROGRAM_TABLES = ("tenant", "lane", "sweeper", "host_state", "cluster_mark", "migration", "state_edge", "rate_window", "twilio_event")
+                 "email_template", "do_not_call", "message", "message_file", "message_event", "call", "campaign")
+PROGRAM_TABLES = ("tenant", "lane", "sweeper", "host_state", "cluster_mark", "migration", "state_edge", "rate_window", "twilio_event", "pace", "number_zone")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,8 @@ def tenants(db):
         insert into do_not_call (tenant_id, number) select distinct tenant_id, '+12025550143' from task_type;
         insert into message (tenant_id, task_id, channel, provider, recipients) select tenant_id, id, 'sms', 'twilio', '{+12025550143}' from task;
         insert into message_file (tenant_id, task_id, n, name, type, content) select tenant_id, id, 1, 'f', 'text/plain', 'x' from task;
-        insert into call (tenant_id, task_id, number) select tenant_id, id, '+12025550143' from task""")
+        insert into call (tenant_id, id, task_id, number) select tenant_id, id, id, '+12025550143' from task;
+        insert into campaign (tenant_id, task_id) select tenant_id, id from task""")
     return made
 
 

@@ -7,7 +7,7 @@ from conftest import Libpq, Session, is_utility, parameters, statements
 # Which program runs the statements of a file, and as which role.
 USERS = {
     "session": ("taskgate_api",), "task": ("taskgate_api",), "work": ("taskgate_api",), "ops": ("taskgate_api",),
-    "message": ("taskgate_api",), "callback": ("taskgate_api",), "directory": ("taskgate_ctl",),
+    "message": ("taskgate_api",), "callback": ("taskgate_api",), "call": ("taskgate_api",), "directory": ("taskgate_ctl",),
     "sweep": ("taskgate_sweep",), "ctl": ("taskgate_ctl",), "migrate": (),
 }
 ALSO = {"task_cancel": "taskgate_ctl", "task_revive": "taskgate_ctl", "task_why": "taskgate_ctl", "session_setup": "taskgate_sweep", "db_role": "taskgate_sweep"}
