@@ -926,6 +926,27 @@ begin
 end $$;
 
 --
+-- Name: calls_after_restore(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.calls_after_restore() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+declare w record; n integer := 0;
+begin
+	for w in select k.id, k.tenant_id, k.task_id, t.created_at from work k join task t on t.tenant_id = k.tenant_id and t.id = k.task_id
+			where k.lane = 'call' and k.run_at <= now() and k.lease_until is null order by k.id for update of k loop
+		update task set state = 'processing', event = 'claim', reason = 'the database was restored; asking Twilio what was dialled', started_at = now(), attempts = attempts + 1
+			where tenant_id = w.tenant_id and id = w.task_id and state = 'pending';
+		update call set state = 'unknown', granted_at = w.created_at, reason = 'the database was restored' where tenant_id = w.tenant_id and id = w.id and state = 'pending';
+		perform call_follow(w.id, 'find', 0);
+		n := n + 1;
+	end loop;
+	return n;
+end $$;
+
+--
 -- Name: calls_stop(uuid, uuid[], text); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -1471,7 +1492,7 @@ $$;
 CREATE FUNCTION public.pace_room(p_key text, p_limit integer, p_window_s integer) RETURNS integer
     LANGUAGE plpgsql
     AS $$
-declare p record; moment bigint;
+declare p record; moment bigint; next integer;
 begin
 	if p_limit is null then
 		return 2147483647;
@@ -1480,7 +1501,10 @@ begin
 	select outstanding, departures into p from pace where key = p_key for update;
 	moment := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
 	p.departures := array(select d from unnest(p.departures) d where d > moment - p_window_s * 1000000::bigint and d <= moment + p_window_s * 1000000::bigint order by d);
-	update pace set departures = p.departures where key = p_key and cardinality(departures) <> cardinality(p.departures);
+	-- Room comes with the age of this one, where it does not depend on what is under way.
+	next := cardinality(p.departures) + p.outstanding - p_limit + 1;
+	update pace set departures = p.departures, open_at = case when next >= 1 then to_timestamp((p.departures[next] + p_window_s * 1000000::bigint) / 1000000.0) end
+		where key = p_key and (cardinality(departures) <> cardinality(p.departures) or next >= 1 or open_at is not null);
 	return p_limit - p.outstanding - cardinality(p.departures);
 end $$;
 
@@ -2334,6 +2358,7 @@ CREATE TABLE public.pace (
     in_flight integer DEFAULT 0 NOT NULL,
     departures bigint[] DEFAULT '{}'::bigint[] NOT NULL,
     granted_at timestamp with time zone,
+    open_at timestamp with time zone,
     CONSTRAINT pace_in_flight CHECK ((in_flight >= 0)),
     CONSTRAINT pace_outstanding CHECK ((outstanding >= 0))
 )
@@ -4119,6 +4144,13 @@ GRANT ALL ON FUNCTION public.callback_next_id(p_id text) TO taskgate_api;
 
 REVOKE ALL ON FUNCTION public.callback_retry(p_at timestamp with time zone, p_attempt integer, c public.callback, k public.contact) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.callback_retry(p_at timestamp with time zone, p_attempt integer, c public.callback, k public.contact) TO taskgate_api;
+
+--
+-- Name: FUNCTION calls_after_restore(); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.calls_after_restore() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.calls_after_restore() TO taskgate_ctl;
 
 --
 -- Name: FUNCTION calls_stop(p_tenant uuid, p_ids uuid[], p_reason text); Type: ACL; Schema: public; Owner: -

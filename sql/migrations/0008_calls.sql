@@ -60,7 +60,8 @@ create table pace (
 	outstanding integer not null default 0 constraint pace_outstanding check (outstanding >= 0),
 	in_flight integer not null default 0 constraint pace_in_flight check (in_flight >= 0),
 	departures bigint[] not null default '{}',       -- microseconds since 1970, those that may still count
-	granted_at timestamptz                           -- whose turn it was last
+	granted_at timestamptz,                          -- whose turn it was last
+	open_at timestamptz                              -- when there is room again, where there was none
 ) with (fillfactor = 50);
 
 -- Quiet hours of a tenant (null: none), in the zone of the called number where that is certain, else in the tenant's.

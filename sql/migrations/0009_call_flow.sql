@@ -4,7 +4,7 @@
 -- How many more may be granted at this moment; the row stays locked until the end of the transaction, so that a grant is counted before the next one looks. Null p_limit:
 -- no limit. A departure later than now was recorded before the clock was set back: it counts for one window more.
 create function pace_room(p_key text, p_limit integer, p_window_s integer) returns integer language plpgsql volatile as $$
-declare p record; moment bigint;
+declare p record; moment bigint; next integer;
 begin
 	if p_limit is null then
 		return 2147483647;
@@ -13,7 +13,10 @@ begin
 	select outstanding, departures into p from pace where key = p_key for update;
 	moment := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
 	p.departures := array(select d from unnest(p.departures) d where d > moment - p_window_s * 1000000::bigint and d <= moment + p_window_s * 1000000::bigint order by d);
-	update pace set departures = p.departures where key = p_key and cardinality(departures) <> cardinality(p.departures);
+	-- Room comes with the age of this one, where it does not depend on what is under way.
+	next := cardinality(p.departures) + p.outstanding - p_limit + 1;
+	update pace set departures = p.departures, open_at = case when next >= 1 then to_timestamp((p.departures[next] + p_window_s * 1000000::bigint) / 1000000.0) end
+		where key = p_key and (cardinality(departures) <> cardinality(p.departures) or next >= 1 or open_at is not null);
 	return p_limit - p.outstanding - cardinality(p.departures);
 end $$;
 
@@ -493,3 +496,18 @@ create function call_word(p_state text) returns text language sql immutable para
 	select case p_state when 'pending' then 'PENDING' when 'queued' then 'PENDING' when 'processing' then 'PROGRESS' when 'completed' then 'SUCCESS'
 		when 'cancelled' then 'REVOKED' else 'FAILURE' end
 $$;
+
+-- After a restored backup nobody knows which of the due calls had been dialled since it was made: they are unknown, and Twilio is asked. Gives how many.
+create function calls_after_restore() returns integer language plpgsql security definer set search_path = pg_catalog, public as $$
+declare w record; n integer := 0;
+begin
+	for w in select k.id, k.tenant_id, k.task_id, t.created_at from work k join task t on t.tenant_id = k.tenant_id and t.id = k.task_id
+			where k.lane = 'call' and k.run_at <= now() and k.lease_until is null order by k.id for update of k loop
+		update task set state = 'processing', event = 'claim', reason = 'the database was restored; asking Twilio what was dialled', started_at = now(), attempts = attempts + 1
+			where tenant_id = w.tenant_id and id = w.task_id and state = 'pending';
+		update call set state = 'unknown', granted_at = w.created_at, reason = 'the database was restored' where tenant_id = w.tenant_id and id = w.id and state = 'pending';
+		perform call_follow(w.id, 'find', 0);
+		n := n + 1;
+	end loop;
+	return n;
+end $$;

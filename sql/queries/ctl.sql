@@ -109,15 +109,17 @@ select name, (select count(*) from moved) as moved from gone
 update lane set paused_at = coalesce(paused_at, now()), paused_by = $2, reason = $3 where name = $1 returning name, paused_at
 
 -- name: lane_resume
--- $1 lane, $2 true: also where the sweeper paused it, which it does for a restored database alone. Result: none where there is no such lane; resumed false where it was refused.
+-- $1 lane, $2 true: also where the sweeper paused it, which it does for a restored database alone. Result: none where there is no such lane; resumed false where it was refused; unknown: how many calls Twilio is asked of.
 with found as materialized (
 	select name, paused_at, paused_by from lane where name = $1 for update
 ), resumed as (
 	update lane l set paused_at = null, paused_by = null, reason = null from found f
 	where l.name = f.name and (f.paused_at is null or f.paused_by is distinct from 'taskgate-sweep' or $2::boolean)
 	returning l.name
+), asked as (
+	select calls_after_restore() as n from found f join resumed r on r.name = f.name where f.name = 'call' and f.paused_by = 'taskgate-sweep'
 )
-select name, paused_at, paused_by, exists (select from resumed) as resumed from found
+select name, paused_at, paused_by, exists (select from resumed) as resumed, coalesce((select n from asked), 0) as unknown from found
 
 -- name: lane_list
 -- Result: a row a lane with its backlog in figures, of all tenants.

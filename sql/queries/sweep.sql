@@ -46,14 +46,15 @@ select exists (select from other) as changed, (select why from other) as why, (s
 
 -- name: sweep_promote
 -- Purpose: what has become due is marked ready, which is what the claim indexes hold. $1 most rows. Result: one row: promoted, and the
--- milliseconds until something else is due or a lease runs out (null where nothing is in sight). Locks: skips rows that others hold.
+-- milliseconds until something else is due, a lease runs out or a limiter has room again (null where nothing is in sight). Locks: skips rows that others hold.
 with due as materialized (
 	select id from work where not ready and run_at <= now() order by run_at limit $1::integer for update skip locked
 ), promoted as (
 	update work w set ready = true where w.id = any (array(select id from due)) returning w.id
 )
 select (select count(*) from promoted) as promoted, ceil(extract(epoch from least(
-	(select min(run_at) from work where not ready and run_at > now()), (select min(lease_until) from work where lease_until is not null)) - now()) * 1000) as next_ms
+	(select min(run_at) from work where not ready and run_at > now()), (select min(lease_until) from work where lease_until is not null),
+	(select min(open_at) from pace where open_at > now())) - now()) * 1000) as next_ms
 
 -- name: sweep_expire
 -- Purpose: leases that ran out, attempts that outlived their timeout, tasks that nobody ever claimed or whose claims were all given back unsent.

@@ -30,7 +30,8 @@ static enum tg_rc pause_lane(struct tg_ctl *ctl)
 
 static enum tg_rc resume_lane(struct tg_ctl *ctl)
 {
-	static const struct tg_ctl_column columns[] = { { "name", TG_CTL_TEXT, "lane" }, { "resumed", TG_CTL_BOOL, "resumed" }, { 0 } };
+	static const struct tg_ctl_column columns[] = { { "name", TG_CTL_TEXT, "lane" }, { "resumed", TG_CTL_BOOL, "resumed" },
+		{ "unknown", TG_CTL_INT, "calls unknown" }, { 0 } };
 	const char *restored = tg_ctl_flag(ctl, "--after-restore") ? "true" : "false";
 	struct tg_rows rows;
 

@@ -186,7 +186,7 @@ enum tg_rc tg_sweep_run(const struct tg_sweep_options *opt, struct tg_error *err
 	init(&s, opt);
 	rc = prepare(&s, keep, err);
 	if (rc == TG_OK) {
-		struct tg_out_options o = { .pool = 4 * s.transfers, .running = s.transfers, .agent = agent,
+		struct tg_out_options o = { .pool = 2 * LANE__MAX * s.transfers, .running = s.transfers, .agent = agent,
 			.proxy = tg_conf_text(TG_CONF_TASKGATE_OUTBOUND_PROXY), .ca_file = tg_conf_text(TG_CONF_TASKGATE_CA_FILE), .guard = &s.guard };
 
 		s.arena = tg_arena_new(65536);
