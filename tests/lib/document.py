@@ -38,11 +38,16 @@ def fences(text):
     return re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.M | re.S)
 
 
-def examples(text):
-    """All examples of a document, by the title of their section (`### Title`)."""
-    found = {}
+def sections(text):
+    """(title, text) of the sections `### Title`; each ends where a part above it begins."""
     for section in re.split(r"^### ", text, flags=re.M)[1:]:
-        title = section.split("\n", 1)[0].strip()
+        yield section.split("\n", 1)[0].strip(), re.split(r"^## ", section, flags=re.M)[0]
+
+
+def examples(text):
+    """All examples of a document, by the title of their section."""
+    found = {}
+    for title, section in sections(text):
         blocks = fences(section)
         commands = [c for lang, c in blocks if lang == "bash"]
         answers = [json.loads(c) for lang, c in blocks if lang == "json"]
@@ -54,7 +59,7 @@ def examples(text):
 
 def table(text, title, heading):
     """Rows (lists of cells) of the table under `#### heading` in the section `### title`."""
-    section = next(s for s in re.split(r"^### ", text, flags=re.M)[1:] if s.split("\n", 1)[0].strip() == title)
+    section = next(s for t, s in sections(text) if t == title)
     part = re.split(r"^#### ", section, flags=re.M)
     part = next(p for p in part if p.split("\n", 1)[0].strip() == heading)
     rows = [[c.strip() for c in line.strip().strip("|").split("|")] for line in part.split("\n") if line.startswith("|")]
@@ -98,3 +103,13 @@ def differences(documented, got, where="", fresh=FRESH, ids=IDS):
     if isinstance(documented, str) and TIME.fullmatch(documented):
         return [] if TIME.fullmatch(got) else [f"{where} is {got!r}, documented is the form {documented}"]
     return [] if documented == got else [f"{where} is {got!r}, documented is {documented!r}"]
+
+
+def disorder(documented, got, where=""):
+    """The objects of an answer whose documented members come in another order than the document's. What only one of the two has is none of it."""
+    if isinstance(documented, list) and isinstance(got, list):
+        return [d for i, (a, b) in enumerate(zip(documented, got)) for d in disorder(a, b, f"{where}[{i}]")]
+    if not isinstance(documented, dict) or not isinstance(got, dict):
+        return []
+    both, order = [k for k in documented if k in got], [k for k in got if k in documented]
+    return [d for k in both for d in disorder(documented[k], got[k], f"{where}.{k}")] + ([] if both == order else [f"{where} has its members as {order}, documented are {both}"])
