@@ -86,6 +86,12 @@ def tenant(stack):
     return stack.tenant()
 
 
+@pytest.fixture(scope="module")
+def idle(stack):
+    """A tenant for the refusals of one file: nothing is ever under way in it, so what its footprint says is theirs alone."""
+    return stack.tenant()
+
+
 @pytest.fixture
 def own_tenant(stack):
     """A tenant for one test."""

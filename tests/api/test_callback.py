@@ -103,11 +103,11 @@ REFUSED += [("callback_id", "a\nb", "INVALID_REQUEST"), ("disposition_code", "UN
 
 
 @pytest.mark.parametrize("field, value, code", REFUSED, ids=lambda v: repr(v)[:24])
-def test_refused(tenant, field, value, code):
-    before = tenant.footprint()
+def test_refused(idle, field, value, code):
+    before = idle.footprint()
     name = fresh("cb")
-    tenant.api.put(f"/cbfinish/{name}", body(name, **{field: value})).refused(400, code, field if code == "INVALID_REQUEST" else None)
-    assert tenant.footprint() == before
+    idle.api.put(f"/cbfinish/{name}", body(name, **{field: value})).refused(400, code, field if code == "INVALID_REQUEST" else None)
+    assert idle.footprint() == before
 
 
 NEXT = [({}, "next_action.type"), ({"type": "unknown"}, "next_action.type"), ({"type": "followup_"}, "next_action.type"), ({"type": 1}, "next_action.type"),
@@ -117,12 +117,12 @@ NEXT = [({}, "next_action.type"), ({"type": "unknown"}, "next_action.type"), ({"
 
 
 @pytest.mark.parametrize("action, field", NEXT, ids=lambda v: repr(v)[:40])
-def test_next_action_refused(tenant, action, field):
-    name, _ = callback(tenant, email="c@example.com")
-    before = tenant.footprint()
-    tenant.api.put(f"/cbfinish/{name}", body(name, next_action=action, customer_data={"a": 1})).refused(400, "INVALID_REQUEST", field)
-    assert tenant.footprint() == before
-    assert tenant.stack.value("select data::text from contact where tenant_id = %s and id = %s", tenant.id, f"c-{name}") == "{}"
+def test_next_action_refused(idle, action, field):
+    name, _ = callback(idle, email="c@example.com")
+    before = idle.footprint()
+    idle.api.put(f"/cbfinish/{name}", body(name, next_action=action, customer_data={"a": 1})).refused(400, "INVALID_REQUEST", field)
+    assert idle.footprint() == before
+    assert idle.stack.value("select data::text from contact where tenant_id = %s and id = %s", idle.id, f"c-{name}") == "{}"
 
 
 def test_end_before_start(tenant):
@@ -139,12 +139,12 @@ def test_unknown_directory_entries_are_remembered(tenant):
     assert tenant.stack.value("select enabled from agent where tenant_id = %s and id = %s", tenant.id, agent)
 
 
-def test_a_barred_agent(tenant):
-    tenant.stack.run("insert into agent (tenant_id, id, enabled) values (%s, 'barred', false)", tenant.id)
-    name, _ = callback(tenant)
-    before = tenant.footprint()
-    tenant.api.put(f"/cbfinish/{name}", body(name, agent_id="barred")).refused(422, "INVALID_AGENT")
-    assert tenant.footprint() == before
+def test_a_barred_agent(idle):
+    idle.stack.run("insert into agent (tenant_id, id, enabled) values (%s, 'barred', false)", idle.id)
+    name, _ = callback(idle)
+    before = idle.footprint()
+    idle.api.put(f"/cbfinish/{name}", body(name, agent_id="barred")).refused(422, "INVALID_AGENT")
+    assert idle.footprint() == before
 
 
 def test_registry_closes_callbacks_and_agents(make_stack):
@@ -303,11 +303,11 @@ def test_do_not_call_without_a_number(tenant):
         {"type": "do_not_call_added", "status": "failed", "reason": "no phone number of the contact is known"}]
 
 
-def test_do_not_call_excludes_a_retry(tenant):
-    name, _ = callback(tenant)
-    before = tenant.footprint()
-    tenant.api.put(f"/cbfinish/{name}", body(name, disposition_code="DO_NOT_CALL", next_action={"type": "retry_callback"})).refused(400, "INVALID_REQUEST", "next_action.type")
-    assert tenant.footprint() == before
+def test_do_not_call_excludes_a_retry(idle):
+    name, _ = callback(idle)
+    before = idle.footprint()
+    idle.api.put(f"/cbfinish/{name}", body(name, disposition_code="DO_NOT_CALL", next_action={"type": "retry_callback"})).refused(400, "INVALID_REQUEST", "next_action.type")
+    assert idle.footprint() == before
 
 
 def test_order_of_the_actions(tenant):

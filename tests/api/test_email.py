@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """PUT /email and GET /email/{id} (spec/facts.md 1.2), as a mail server that is not ours takes it and Python's email package reads it."""
 import base64
+import functools
 import json
 import re
 import threading
@@ -14,19 +15,26 @@ from standin_smtp import Step
 from waiting import until
 
 
+def make_template(tenant, text="Dear {{name}},\nyour order {{order.id}} is ready.", html=None, subject="unused"):
+    name = fresh("tpl")
+    tenant.stack.run("insert into email_template (tenant_id, name, subject, text, html) values (%s, %s, %s, %s, %s)", tenant.id, name, subject, text, html)
+    return name
+
+
 @pytest.fixture(scope="module")
 def template(tenant):
     """template(text=, html=, subject=) puts one into the directory and gives its name."""
-    def make(text="Dear {{name}},\nyour order {{order.id}} is ready.", html=None, subject="unused"):
-        name = fresh("tpl")
-        tenant.stack.run("insert into email_template (tenant_id, name, subject, text, html) values (%s, %s, %s, %s, %s)", tenant.id, name, subject, text, html)
-        return name
-    return make
+    return functools.partial(make_template, tenant)
 
 
 @pytest.fixture(scope="module")
 def plain(template):
     return template()
+
+
+@pytest.fixture(scope="module")
+def idle_plain(idle):
+    return make_template(idle)
 
 
 DATA = {"name": "Jörg", "order": {"id": 7}}
@@ -177,16 +185,16 @@ REFUSED += [("attachments", "x", 400, "invalid_request")]
 
 
 @pytest.mark.parametrize("field, value, status, code", REFUSED, ids=lambda v: repr(v)[:24])
-def test_refused(tenant, plain, field, value, status, code):
-    before = tenant.footprint()
-    tenant.api.put("/email", body(plain, **{field: value})).refused(status, code)
-    assert tenant.footprint() == before
+def test_refused(idle, idle_plain, field, value, status, code):
+    before = idle.footprint()
+    idle.api.put("/email", body(idle_plain, **{field: value})).refused(status, code)
+    assert idle.footprint() == before
 
 
-def test_a_variable_cannot_break_the_subject(tenant, plain, mailbox):
-    before = tenant.footprint()
-    tenant.api.put("/email", body(plain, template_data=dict(DATA, name="x\r\nBcc: y@example.com"))).refused(400, "template_error")
-    assert tenant.footprint() == before
+def test_a_variable_cannot_break_the_subject(idle, idle_plain, mailbox):
+    before = idle.footprint()
+    idle.api.put("/email", body(idle_plain, template_data=dict(DATA, name="x\r\nBcc: y@example.com"))).refused(400, "template_error")
+    assert idle.footprint() == before
 
 
 def test_other_codes(tenant, stack, plain):
@@ -221,18 +229,18 @@ def test_a_large_mail(tenant, plain, mailbox):
     assert part.get_payload(decode=True) == content
 
 
-def test_an_attachment_beyond_the_setting(tenant, plain):
-    before = tenant.footprint()
+def test_an_attachment_beyond_the_setting(idle, idle_plain):
+    before = idle.footprint()
     content = base64.b64encode(b"x" * (10 * 1024 * 1024 + 1)).decode()
-    tenant.api.put("/email", body(plain, attachments=[dict(FILE, content=content)])).refused(400, "attachment_too_large", "attachments[0].content")
-    assert tenant.footprint() == before
+    idle.api.put("/email", body(idle_plain, attachments=[dict(FILE, content=content)])).refused(400, "attachment_too_large", "attachments[0].content")
+    assert idle.footprint() == before
 
 
-def test_a_body_beyond_25_mib(tenant, plain):
-    before = tenant.footprint()
-    tenant.api.put("/email", body(plain, metadata={"x": "y"}, extra="x" * (25 * 1024 * 1024))).refused(413, "payload_too_large")
-    tenant.api.close()
-    assert tenant.footprint() == before
+def test_a_body_beyond_25_mib(idle, idle_plain):
+    before = idle.footprint()
+    idle.api.put("/email", body(idle_plain, metadata={"x": "y"}, extra="x" * (25 * 1024 * 1024))).refused(413, "payload_too_large")
+    idle.api.close()
+    assert idle.footprint() == before
 
 
 # -- the mail server's answers --

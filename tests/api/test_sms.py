@@ -92,10 +92,10 @@ REFUSED = [("to", ..., 400, "invalid_phone"), ("to", None, 400, "invalid_phone")
 
 
 @pytest.mark.parametrize("field, value, status, code", REFUSED, ids=lambda v: repr(v)[:20])
-def test_refused(tenant, field, value, status, code):
-    before = tenant.footprint()
-    tenant.api.put(f"/sms/{fresh('s')}", body(**{field: value})).refused(status, code, field)
-    assert tenant.footprint() == before
+def test_refused(idle, field, value, status, code):
+    before = idle.footprint()
+    idle.api.put(f"/sms/{fresh('s')}", body(**{field: value})).refused(status, code, field)
+    assert idle.footprint() == before
 
 
 def test_other_codes(tenant, stack):

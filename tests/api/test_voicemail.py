@@ -93,10 +93,10 @@ REFUSED += [("caller_id", "a\nb", 400, "INVALID_REQUEST"), ("duration", -1, 400,
 
 
 @pytest.mark.parametrize("field, value, status, code", REFUSED, ids=lambda v: repr(v)[:24])
-def test_refused(tenant, field, value, status, code):
-    before = tenant.footprint()
-    tenant.api.put(f"/voicemail/{fresh('v')}", body(**{field: value})).refused(status, code, field)
-    assert tenant.footprint() == before
+def test_refused(idle, field, value, status, code):
+    before = idle.footprint()
+    idle.api.put(f"/voicemail/{fresh('v')}", body(**{field: value})).refused(status, code, field)
+    assert idle.footprint() == before
 
 
 @pytest.mark.parametrize("bad", ["a b", "a/b", "a%00", "ä", "x" * 129, ".."])
