@@ -5,6 +5,7 @@ import concurrent.futures
 import pytest
 
 from stack import fresh
+from waiting import until
 
 BODY = {"task_type": "job", "action": "a", "tags": ["k"]}
 
@@ -159,3 +160,69 @@ def test_a_key_that_is_being_worked_on(stack, tenant):
         put(tenant.api, entity, entity).refused(409, "IDEMPOTENCY_KEY_IN_USE")
         assert tenant.footprint() == before
     put(tenant.api, entity, entity).ok(201)
+
+
+# -- the contact centre and messages --
+
+DATA = dict.fromkeys(("caller_id", "timestamp", "duration", "audio_url"), "x")
+
+
+def requests():
+    """Each kind of create: method, path, body, a body that is another, and what is refused without a key."""
+    name, number = fresh("i"), "+12025558301"
+    yield "PUT", f"/voicemail/{name}", {"voicemail_id": name, "caller_id": "c", "recipient_id": "r"}, {"caller_id": "d"}, (409, "DUPLICATE_TASK")
+    yield "PUT", f"/cbfinish/{name}", {"callback_id": name, "agent_id": "a", "disposition_code": "BUSY", "customer_data": {"n": 1}}, {"agent_id": "b"}, (409, "CALLBACK_ALREADY_FINISHED")
+    yield "POST", f"/cbfinish/{name}p", {"callback_id": name + "p", "agent_id": "a", "disposition_code": "BUSY"}, {"agent_id": "b"}, (409, "CALLBACK_ALREADY_FINISHED")
+    yield "PUT", f"/sms/{name}", {"to": number, "message": "m"}, {"message": "n"}, (409, "duplicate_entity")
+    yield "POST", f"/sms/{name}p", {"to": number, "message": "m"}, {"message": "n"}, (409, "duplicate_entity")
+    yield "PUT", "/email", {"to": [f"{name}@example.com"], "subject": "s", "template": "voicemail", "template_data": DATA}, {"subject": "t"}, None
+
+
+@pytest.mark.parametrize("index", range(6), ids=["voicemail", "cbfinish", "cbfinish by POST", "sms", "sms by POST", "email"])
+@pytest.mark.parametrize("prefix", ["", "/dgapi/v1"])
+def test_each_create_is_replayed(stack, own_tenant, index, prefix):
+    method, path, body, other, refused = list(requests())[index]
+    path, key = prefix + path, {"Idempotency-Key": fresh("key")}
+    words = str.lower if "/sms/" in path or "/email" in path else str.upper
+    first = own_tenant.api.request(method, path, body, headers=key).ok(201)
+    made = own_tenant.footprint()["task"]
+    for _ in range(2):
+        again = own_tenant.api.request(method, path, body, headers=key).ok(201)
+        assert again.headers["Idempotency-Replayed"] == "true" and again.body == first.body and again.headers["Location"] == first.headers["Location"]
+    own_tenant.api.request(method, path, dict(body, **other), headers=key).refused(422, words("IDEMPOTENCY_KEY_REUSED"))
+    own_tenant.api.request(method, path, body, headers={"Idempotency-Key": "a b"}).refused(400, words("INVALID_REQUEST"))
+    if refused:
+        own_tenant.api.request(method, path, body).refused(*refused)
+    with stack.connect() as holder, holder.cursor() as c:
+        c.execute("select pg_advisory_xact_lock(hashtextextended(p.id::text || encode(sha256(convert_to(%s, 'UTF8')), 'hex'), 0)) from principal p where p.tenant_id = %s and p.handle = 'tester'",
+                  (f"{method}\n{path}\nheld", own_tenant.id))
+        own_tenant.api.request(method, path, body, headers={"Idempotency-Key": "held"}).refused(409, words("IDEMPOTENCY_KEY_IN_USE"))
+    assert own_tenant.footprint()["task"] == made
+
+
+def test_one_mail_for_one_key(stack, own_tenant, mailbox):
+    """Asked for eight times at once, sent once."""
+    to, key = f"{fresh('u')}@example.com", {"Idempotency-Key": fresh("key")}
+    mail = {"to": [to], "subject": "s", "template": "voicemail", "template_data": DATA}
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda c: c.put("/email", mail, headers=key), [stack.client(own_tenant.token) for _ in range(8)]))
+    made = [a for a in answers if a.status == 201]
+    assert made and len({a.body for a in made}) == 1
+    for a in answers:
+        if a.status != 201:
+            a.refused(409, "idempotency_key_in_use")
+    task = made[0].data["task_id"]
+    until(lambda: own_tenant.api.get(f"/email/{task}").ok().data["state"] == "completed", "the mail")
+    assert len(mailbox.to(to)) == 1 and own_tenant.footprint()["task"] == 1
+
+
+def test_a_refusal_of_a_message_is_not_stored(make_stack, own_tenant):
+    """Also not that the mail server is not set up."""
+    key = {"Idempotency-Key": fresh("key")}
+    mail = {"to": ["x"], "subject": "s", "template": "voicemail", "template_data": DATA}
+    own_tenant.api.put("/email", mail, headers=key).refused(400, "invalid_email")
+    own_tenant.api.put("/email", dict(mail, to=["x@example.com"]), headers=key).ok(201)
+    bare = make_stack("nothing configured").tenant()
+    before = bare.footprint()
+    bare.api.put(f"/sms/{fresh('i')}", {"to": "+12025558301", "message": "m"}, headers=key).refused(500, "internal_error", words="TWILIO_ACCOUNT_SID is not set")
+    assert bare.footprint() == before

@@ -170,21 +170,21 @@ LIMIT = 25 << 20
 
 @pytest.mark.parametrize("path", ["/email", "/dgapi/v1/email", "/email/"])
 @pytest.mark.parametrize("how", ["length", "chunked"])
-def test_a_mail_may_hold_25_mib(site, idle, path, how):
+def test_a_mail_may_hold_25_mib(site, own_tenant, path, how):
     """The program refuses what is larger, in its own words; only what is twice as large meets nginx's."""
     def send(size, body=None):
-        head = (f"PUT {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {idle.token}\r\nContent-Type: application/json\r\n"
+        head = (f"PUT {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {own_tenant.token}\r\nContent-Type: application/json\r\n"
                 + ("Transfer-Encoding: chunked\r\n\r\n" if how == "chunked" else f"Content-Length: {size}\r\n\r\n"))
         body = mail_of(size) if body is None else body
         return raw("127.0.0.1", site.port, head.encode() + (chunked(body) if how == "chunked" else body), timeout=60)
-    before = idle.footprint()
+    before = own_tenant.footprint()
     send(LIMIT + 1).refused(413, "payload_too_large", words=str(LIMIT))
-    assert idle.footprint() == before
+    assert own_tenant.footprint() == before
     if how == "length":
         send(60 << 20, b"").refused(413, "PAYLOAD_TOO_LARGE")
     else:
         send(51 << 20).refused(413, "PAYLOAD_TOO_LARGE")
-    assert idle.footprint() == before
+    assert own_tenant.footprint() == before
     send(LIMIT).ok(201)
 
 
