@@ -66,6 +66,34 @@ def test_headers_count_down_and_the_edge_refuses(tenant):
     tenant.api.post("/work/claim", {"types": ["job"]}).ok()
 
 
+# method, path, body, the status that it has here, where neither Twilio nor a mail server is set up
+CENTRE = [("PUT", "/voicemail/{e}", {"voicemail_id": "{e}", "caller_id": "c", "recipient_id": "r"}, 201), ("GET", "/voicemail/{e}", None, 200),
+          ("PUT", "/cbfinish/{e}", {"callback_id": "{e}", "agent_id": "a", "disposition_code": "BUSY"}, 201),
+          ("POST", "/cbfinish/{e}", {"callback_id": "{e}", "agent_id": "a", "disposition_code": "BUSY"}, 409), ("PUT", "/sms/{e}", {"to": "+12025558501", "message": "m"}, 500),
+          ("POST", "/sms/{e}", {"to": "x", "message": "m"}, 400), ("GET", "/sms/{e}", None, 404), ("PUT", "/email", {}, 400), ("GET", "/email/{e}", None, 404)]
+
+
+def of(route, name):
+    method, path, body, _ = route
+    return method, path.replace("{e}", name), body and {k: v.replace("{e}", name) for k, v in body.items()}
+
+
+def test_one_window_for_the_whole_api(tenant):
+    """Messages count with the rest, also those that could not be sent; past the edge each page says so in its own words."""
+    name = fresh("l")
+    for route in CENTRE:
+        assert tenant.api.request(*of(route, name)).status == route[3], route
+    assert parsed(tenant.api.get("/task").ok()) == RATE - len(CENTRE) - 1
+    for _ in range(RATE - len(CENTRE) - 1):
+        tenant.api.get("/task").ok()
+    before = tenant.footprint()["task"]
+    for route in CENTRE:
+        answer = tenant.api.request(*of(route, fresh("l")))
+        answer.refused(429, "rate_limited" if "/sms" in route[1] or "/email" in route[1] else "RATE_LIMIT_EXCEEDED")
+        assert parsed(answer) == 0
+    assert tenant.footprint()["task"] == before
+
+
 def test_window_slides(strict, tenant):
     for _ in range(RATE):
         tenant.api.get("/task").ok()
@@ -141,6 +169,15 @@ def test_anonymous(strict, tenant, anonymous):
     anonymous.post("/work/claim", {}).refused(401, "UNAUTHORIZED")
     anonymous.get("/metrics").refused(401, "UNAUTHORIZED")
     assert "RateLimit" not in anonymous.get("/task").ok().headers
+
+
+def test_anonymous_contact_centre(strict, tenant, anonymous):
+    name = fresh("anon")
+    for route in CENTRE:
+        assert anonymous.request(*of(route, name)).status == route[3], route
+    tenant.api.get(f"/voicemail/{name}").refused(404, "TASK_NOT_FOUND")
+    strict.client("unknown").get(f"/voicemail/{name}").refused(401, "UNAUTHORIZED")
+    strict.client("unknown").get(f"/sms/{name}").refused(401, "unauthorized")
 
 
 # -- private addresses --
