@@ -11,9 +11,11 @@ A file is sections; a line that begins at the margin opens one, what is indented
     check                       one query as superuser; true where all is well. The temporary table `step` holds what every step gave: session, step, n (row number, 0
                                 where there was none), data (jsonb), error, blocked
     naive STATEMENT             SQL that stands for the named statement in the second run, which must fail the check. `order` and blocking are as they come then
+    naive function NAME         where the lock is inside a function: `text => other text`, one a line; what its definition is without it in the second run
 
 A statement is `begin`, `commit`, `execute NAME(args)` of sql/queries, or plain SQL. `:set.column` is a value of a row kept by `set`, `:session.step.column` of the
 first row of a step, `:tenant.id` and `:tenant.token_hash` are the race's own. `sleep` does not exist."""
+import contextlib
 import hashlib
 import json
 import pathlib
@@ -47,7 +49,7 @@ STATEMENTS = named_statements()
 class Race:
     def __init__(self, path):
         self.name, self.roles = pathlib.Path(path).stem, {}
-        self.sets, self.sessions, self.order, self.naive = [], {}, [], {}
+        self.sets, self.sessions, self.order, self.naive, self.weakened = [], {}, [], {}, {}
         self.about = self.check = ""
         section = None
         for number, line in enumerate(pathlib.Path(path).read_text().split("\n"), 1):
@@ -63,6 +65,9 @@ class Race:
                     name, _, role = section[1].partition(" as ")
                     section = (word, name)
                     self.sessions[name], self.roles[name] = {}, role or "taskgate_api"
+                elif word == "naive" and section[1].startswith("function "):
+                    section = ("weakened", section[1].split()[1])
+                    self.weakened[section[1]] = []
                 elif word == "naive":
                     assert section[1] in STATEMENTS, f"{path}:{number}: no statement {section[1]}"
                     self.naive[section[1]] = ""
@@ -78,13 +83,17 @@ class Race:
                 self.order += text.split()
             elif section[0] == "naive":
                 self.naive[section[1]] += text + "\n"
+            elif section[0] == "weakened":
+                found, arrow, other = text.partition(" =>")
+                assert arrow, f"{path}:{number}: text => other text"
+                self.weakened[section[1]].append((found, other.strip()))
             elif section[0] == "check":
                 self.check += text + "\n"
             elif section[0] == "about":
                 self.about += text + "\n"
             else:
                 raise AssertionError(f"{path}:{number}: nothing is indented under {section[0]}")
-        assert self.about and self.order and self.check and self.naive, f"{path}: about, order, check and naive are needed"
+        assert self.about and self.order and self.check and (self.naive or self.weakened), f"{path}: about, order, check and naive are needed"
         for word in self.order:
             session, step = word.rstrip("*").split(".")
             assert step in self.sessions[session], f"{path}: no step {word}"
@@ -134,6 +143,25 @@ class Session:
         self.connection.close()
 
 
+@contextlib.contextmanager
+def weakened(ledger, functions):
+    """Functions without what makes them safe, as long as the context is open; what is replaced must be there, so that no race goes stale."""
+    whole = {}
+    try:
+        for name, changes in functions.items():
+            found = ledger.rows("select pg_get_functiondef(oid) as text from pg_proc where proname = %s and pronamespace = 'public'::regnamespace", name)
+            assert len(found) == 1, f"no single function {name}"
+            whole[name] = text = found[0]["text"]
+            for old, new in changes:
+                assert text.count(old) == 1, f"{name} has {text.count(old)} times: {old}"
+                text = text.replace(old, new)
+            ledger.run(text)
+        yield
+    finally:
+        for text in whole.values():
+            ledger.run(text)
+
+
 class Result:
     def __init__(self, holds, steps, blocked):
         self.holds, self.steps, self.blocked = holds, steps, blocked
@@ -155,6 +183,11 @@ def value_text(value):
 
 def run(ledger, race, tenant, naive=False):
     """Runs the race on an empty ledger; gives the Result. A block that the order promises (`*`) is asserted in the true run only."""
+    with weakened(ledger, race.weakened if naive else {}):
+        return play(ledger, race, tenant, naive)
+
+
+def play(ledger, race, tenant, naive):
     statements = dict(STATEMENTS, **(race.naive if naive else {}))
     token_hash = hashlib.sha256(tenant.token.encode()).digest()
     kept, steps, blocked, pending = {"tenant": [{"id": tenant.id, "token_hash": "\\x" + token_hash.hex()}]}, {}, set(), {}
