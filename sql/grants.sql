@@ -27,7 +27,7 @@ grant execute on function template_render(text, jsonb, boolean), work_make(uuid,
 	to taskgate_api, taskgate_sweep;
 grant execute on function entity_admit(text, boolean), email_or_null(text), phone_or_null(text), action_failed(text, text), callback_admit(text, text, boolean, boolean),
 	callback_crm_update(callback, jsonb), callback_follow_up(timestamptz, text, contact, jsonb), callback_next_id(text), callback_retry(timestamptz, integer, callback, contact),
-	do_not_call_add(text, text),
+	number_hold(text), do_not_call_add(text, text),
 	callback_finish(text, text, text, text, json, text, timestamptz, text, integer, jsonb, boolean, boolean) to taskgate_api;
 
 grant select, insert on campaign to taskgate_api;
@@ -68,6 +68,6 @@ grant insert, update, delete on work to taskgate_ctl;
 grant insert on audit to taskgate_ctl;
 grant update on delivery to taskgate_ctl;
 grant delete on task_type, persona to taskgate_ctl;
-grant execute on function uuid7(), random_suffix(), tg_tenant(), tg_principal(), url_host(text), refuse(text, text, text), event_hash(bytea, uuid, integer, timestamptz, text[]),
+grant execute on function uuid7(), random_suffix(), tg_tenant(), tg_principal(), url_host(text), refuse(text, text, text), number_hold(text), event_hash(bytea, uuid, integer, timestamptz, text[]),
 	retry_delay(integer, integer), type_admit(text, boolean, json), task_named(text, text), task_state_now(uuid), task_logs(uuid, timestamptz),
 	task_history(uuid, timestamptz), backlog_by_lane() to taskgate_ctl;

@@ -172,13 +172,20 @@ begin
 	return coalesce(made, 'cb-' || random_suffix());
 end $$;
 
+-- Who makes a call to a number and who forbids them stand in line for it until their transactions end, so that neither overlooks the other.
+create function number_hold(p_number text) returns void language sql volatile as $$
+	select pg_advisory_xact_lock(hashtextextended('number ' || tg_tenant()::text || p_number, 0))
+$$;
+
 -- next_action retry_callback: the new callback and its scheduled call.
 create function callback_retry(p_at timestamptz, p_attempt integer, c callback, k contact) returns json language plpgsql volatile as $$
 declare made uuid; next text;
 begin
 	if k.phone is null then
 		return action_failed('callback_rescheduled', 'no phone number of the contact is known');
-	elsif exists (select from do_not_call d where d.tenant_id = tg_tenant() and d.number = k.phone) then
+	end if;
+	perform number_hold(k.phone);
+	if exists (select from do_not_call d where d.tenant_id = tg_tenant() and d.number = k.phone) then
 		return action_failed('callback_rescheduled', 'the number is on the do-not-call list');
 	end if;
 	loop
@@ -196,10 +203,11 @@ begin
 		'new_callback_id', next);
 end $$;
 
--- Puts a number on the do-not-call list and cancels every call to it that is queued or scheduled. Lock order: work, then task.
+-- Puts a number on the do-not-call list and cancels every call to it that is queued or scheduled. Lock order: the number, work, then task.
 create function do_not_call_add(p_number text, p_reason text) returns void language plpgsql volatile as $$
 declare calls uuid[];
 begin
+	perform number_hold(p_number);
 	insert into do_not_call (tenant_id, number, reason) values (tg_tenant(), p_number, p_reason) on conflict do nothing;
 	calls := array(select w.id from call c join work w on w.id = c.task_id where c.tenant_id = tg_tenant() and c.number = p_number order by w.id for update of w);
 	update task set state = 'cancelled', event = 'cancel', reason = 'the number was put on the do-not-call list'
