@@ -18,7 +18,7 @@ grant select, insert on agent, entity, do_not_call, message_file, call to taskga
 grant select, insert, update on callback, contact, message to taskgate_api;
 grant execute on function uuid7(), random_suffix(), tg_tenant(), tg_principal(), tg_may(text), refuse(text, text, text), url_host(text),
 	rate(bytea, text, integer, integer, text), enter(bytea, text, text, text, text), task_state_now(uuid), generic_entity(text), task_logs(uuid, timestamptz), task_history(uuid, timestamptz),
-	audit_refusal(bytea, text, text, text, text, integer),
+	audit_refusal(bytea, text, text, text, text, integer), task_cancel_family(uuid),
 	idempotency_begin(text, text, text, bytea), retry_delay(integer, integer), type_admit(text, boolean, json), task_named(text, text),
 	task_of_kind(text, text), message_state(text), message_log(uuid), message_events(uuid), message_reported(uuid, text, text, text, json, text, text), backlog_by_lane() to taskgate_api;
 grant execute on function template_render(text, jsonb, boolean), work_make(uuid, uuid, text, text, timestamptz, integer, bigint),
@@ -68,6 +68,6 @@ grant insert, update, delete on work to taskgate_ctl;
 grant insert on audit to taskgate_ctl;
 grant update on delivery to taskgate_ctl;
 grant delete on task_type, persona to taskgate_ctl;
-grant execute on function uuid7(), random_suffix(), tg_tenant(), tg_principal(), url_host(text), refuse(text, text, text), number_hold(text), event_hash(bytea, uuid, integer, timestamptz, text[]),
+grant execute on function uuid7(), random_suffix(), tg_tenant(), tg_principal(), url_host(text), refuse(text, text, text), number_hold(text), task_cancel_family(uuid), event_hash(bytea, uuid, integer, timestamptz, text[]),
 	retry_delay(integer, integer), type_admit(text, boolean, json), task_named(text, text), task_state_now(uuid), task_logs(uuid, timestamptz),
 	task_history(uuid, timestamptz), backlog_by_lane() to taskgate_ctl;

@@ -1002,6 +1002,32 @@ CREATE FUNCTION public.status_rank(p_status text) RETURNS integer
 $$;
 
 --
+-- Name: task_cancel_family(uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.task_cancel_family(p_task uuid) RETURNS TABLE(state text, updated_at timestamp with time zone, finished_at timestamp with time zone)
+    LANGUAGE plpgsql
+    AS $$
+declare family uuid[];
+begin
+	perform from work w where w.tenant_id = tg_tenant() and w.id = p_task for update;
+	family := p_task || array(select c.id from task c where c.tenant_id = tg_tenant() and c.parent_id = p_task and c.finished_at is null);
+	perform from work w where w.tenant_id = tg_tenant() and w.id = any (family) order by w.id for update;
+	if not exists (select from task t where t.tenant_id = tg_tenant() and t.id = p_task and t.state in ('pending', 'queued', 'processing')) then
+		return;
+	end if;
+	return query
+	with moved as (
+		update task t set state = 'cancelled', event = 'cancel', reason = null
+		where t.tenant_id = tg_tenant() and t.id = any (family) and t.state in ('pending', 'queued', 'processing')
+		returning t.id, t.state::text as state, t.updated_at, t.finished_at
+	), gone as (
+		delete from work w using moved m where w.tenant_id = tg_tenant() and w.id = m.id
+	)
+	select m.state, m.updated_at, m.finished_at from moved m where m.id = p_task;
+end $$;
+
+--
 -- Name: task_child_ended(); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -3415,6 +3441,14 @@ GRANT ALL ON FUNCTION public.sms_make(p_parent uuid, p_entity text, p_to text, p
 
 REVOKE ALL ON FUNCTION public.status_rank(p_status text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.status_rank(p_status text) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION task_cancel_family(p_task uuid); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.task_cancel_family(p_task uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.task_cancel_family(p_task uuid) TO taskgate_api;
+GRANT ALL ON FUNCTION public.task_cancel_family(p_task uuid) TO taskgate_ctl;
 
 --
 -- Name: FUNCTION task_child_ended(); Type: ACL; Schema: public; Owner: -

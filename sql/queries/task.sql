@@ -94,24 +94,14 @@ select (select count(*) from (select from task_tag g join task t on t.tenant_id 
 			order by g.seq desc limit $3::integer offset $4::bigint) p) as tasks
 
 -- name: task_cancel
--- Purpose: cancels a task that has not ended, and with it what is still to be sent for it. $1 entity or id of a disposition task. Result: none where there is no
--- such task; else its state before and, where it was cancelled, the task. Locks: their work rows, then the tasks. The holder of a lease learns it at its next call.
+-- Purpose: cancels a task that has not ended, and with it what is still to be sent for it (task_cancel_family, migration 0007). $1 entity or id of a disposition
+-- task. Result: none where there is no such task; else its state before and, where it was cancelled, the task. Locks: their work rows, then the tasks. The holder
+-- of a lease learns it at its next call.
 with found as materialized (
 	select id, public_id, entity, kind, state from task where tenant_id = tg_tenant() and id = task_named($1, 'disposition')
-), family as materialized (
-	select id from found union all
-	select c.id from found f join task c on c.tenant_id = tg_tenant() and c.parent_id = f.id and c.finished_at is null where f.state in ('pending', 'queued', 'processing')
-), held as materialized (
-	select w.id from work w where w.tenant_id = tg_tenant() and w.id = any (array(select id from family)) order by w.id for update of w
-), moved as (
-	update task t set state = 'cancelled', event = 'cancel', reason = null
-	where t.tenant_id = tg_tenant() and t.id = any (array(select id from family)) and t.state in ('pending', 'queued', 'processing') and (select count(*) from held) >= 0
-	returning t.id, t.state, t.updated_at, t.finished_at
-), gone as (
-	delete from work w using moved m where w.tenant_id = tg_tenant() and w.id = m.id
 )
-select f.public_id, f.entity, f.kind, coalesce(m.state, task_state_now(f.id)) as state, m.updated_at, m.finished_at, m.id is not null as moved
-from found f left join moved m on m.id = f.id
+select f.public_id, f.entity, f.kind, coalesce(m.state, task_state_now(f.id)) as state, m.updated_at, m.finished_at, m.state is not null as moved
+from found f left join lateral task_cancel_family(f.id) m on true
 
 -- name: task_revive
 -- Purpose: queues a failed task again by hand, with all its attempts. $1 entity or id. Result as of task_cancel, and whether work is due at once.
