@@ -14,6 +14,13 @@ SET client_min_messages = warning;
 SET row_security = off;
 
 --
+-- Name: call_state; Type: DOMAIN; Schema: public; Owner: -
+--
+
+CREATE DOMAIN public.call_state AS text
+	CONSTRAINT call_state CHECK ((VALUE = ANY (ARRAY['pending'::text, 'dialling'::text, 'accepted'::text, 'unknown'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])));
+
+--
 -- Name: delivery_state; Type: DOMAIN; Schema: public; Owner: -
 --
 
@@ -164,9 +171,565 @@ CREATE FUNCTION public.backlog_by_lane() RETURNS TABLE(lane text, waiting bigint
 	from public.work w group by w.lane
 $$;
 
+--
+-- Name: call_accepted(uuid, uuid, text, timestamp with time zone, integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_accepted(p_tenant uuid, p_id uuid, p_sid text, p_at timestamp with time zone, p_ask_s integer) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare c call; p campaign;
+begin
+	select * into c from call k where k.tenant_id = p_tenant and k.id = p_id and k.ended_at is null for update;
+	if not found then
+		return;
+	end if;
+	select * into p from campaign g where g.tenant_id = p_tenant and g.task_id = c.task_id;
+	perform call_departs(c, p.delay_s, p_at);
+	update call set state = 'accepted', sid = coalesce(sid, p_sid), status = coalesce(status, 'queued'), asked = 0 where tenant_id = p_tenant and id = p_id;
+	if p.delay_s is null then
+		update task set progress = 90, progress_message = 'Call created successfully', updated_at = now() where tenant_id = p_tenant and id = c.task_id and state = 'processing';
+	end if;
+	perform call_follow(p_id, case when c.hangup then 'hangup' else 'ask' end, case when c.hangup then 0 else p_ask_s end);
+end $$;
+
+--
+-- Name: call_becomes(uuid, uuid, text, text, integer, text, integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_becomes(p_tenant uuid, p_id uuid, p_status text, p_sid text, p_duration integer, p_code text, p_ask_s integer) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+declare c call;
+begin
+	select * into c from call k where k.tenant_id = p_tenant and k.id = p_id and k.ended_at is null for update;
+	if not found or p_status is null or p_status not in ('queued', 'initiated', 'ringing', 'in-progress', 'answered', 'completed', 'busy', 'no-answer', 'failed', 'canceled') then
+		return false;
+	end if;
+	if c.state in ('dialling', 'unknown', 'pending') then
+		perform call_accepted(p_tenant, p_id, p_sid, clock_timestamp(), p_ask_s);
+	end if;
+	if call_rank(p_status) < 5 then
+		update call set status = p_status, answered_at = case when p_status in ('in-progress', 'answered') then coalesce(answered_at, now()) else answered_at end
+			where tenant_id = p_tenant and id = p_id and call_rank(coalesce(status, 'queued')) < call_rank(p_status);
+		return found;
+	end if;
+	return call_ends(p_tenant, p_id, case when c.hangup then 'cancelled' when p_status = 'completed' then 'completed' else 'failed' end, p_status, p_duration, p_code,
+		case when c.hangup then coalesce(c.reason, 'hung up') when p_status <> 'completed' then format('Twilio reported %s%s', p_status, coalesce(' (' || p_code || ')', '')) end);
+end $$;
+
+--
+-- Name: call_cancel(text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_cancel(p_name text, p_reason text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+declare t record;
+begin
+	select k.id, k.kind into t from task k where k.tenant_id = tg_tenant() and k.public_id = p_name and k.api = 'calls' and k.finished_at is null;
+	if not found then
+		return null;
+	end if;
+	perform calls_stop(tg_tenant(), array(select c.id from call c where c.tenant_id = tg_tenant() and c.task_id = t.id and c.ended_at is null), p_reason);
+	update task set state = 'cancelled', event = 'cancel', reason = p_reason where tenant_id = tg_tenant() and id = t.id and state in ('pending', 'processing');
+	return t.id;
+end $$;
+
+--
+-- Name: call_claim(integer, text, integer, integer, integer, boolean); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_claim(p_most integer, p_name text, p_timeout_s integer, p_per_second integer, p_per_minute integer, p_paced boolean) RETURNS TABLE(id uuid, tenant_id uuid, task_id uuid, fence bigint)
+    LANGUAGE plpgsql
+    AS $$
+declare q record; w record; room integer := p_most; mine integer; why text; p campaign;
+begin
+	if p_most <= 0 or not exists (select from work k where k.lane = 'call' and k.lane <> 'pull' and k.ready and k.lease_until is null)
+			or exists (select from lane l where l.name = 'call' and l.paused_at is not null)
+			or exists (select from host_state h where h.host = 'twilio' and h.parked_until > now()) then
+		return;
+	end if;
+	if p_paced then
+		room := least(room, pace_room('account', coalesce(p_per_second, 2147483647), 1));
+	end if;
+	for q in with recursive line as (
+			(select k.tenant_id, k.host from work k where k.lane = 'call' and k.lane <> 'pull' and k.ready and k.lease_until is null order by k.tenant_id, k.host limit 1)
+			union all
+			select n.tenant_id, n.host from line l cross join lateral (
+				select k.tenant_id, k.host from work k where k.lane = 'call' and k.lane <> 'pull' and k.ready and k.lease_until is null and (k.tenant_id, k.host) > (l.tenant_id, l.host)
+				order by k.tenant_id, k.host limit 1) n)
+		select l.tenant_id, l.host, h.priority from line l cross join lateral (
+			select k.priority, k.run_at from work k where k.lane = 'call' and k.lane <> 'pull' and k.ready and k.lease_until is null and k.tenant_id = l.tenant_id and k.host = l.host
+			order by k.priority desc, k.run_at, k.id limit 1) h left join pace g on g.key = l.host
+		order by h.priority desc, g.granted_at nulls first, h.run_at loop
+		exit when room <= 0;
+		mine := room;
+		if p_paced and q.host = 'single' then
+			mine := least(room, pace_room('single', p_per_minute, 60));
+		elsif p_paced then
+			select * into p from campaign g where 'campaign:' || g.task_id = q.host and g.tenant_id = q.tenant_id and g.task_id = substr(q.host, 10)::uuid;
+			mine := least(room, pace_room(q.host, 1, p.delay_s), p.most - (select g.in_flight from pace g where g.key = q.host));
+		end if;
+		continue when mine <= 0;
+		for w in select k.id, k.tenant_id, k.task_id, c.number from work k join call c on c.tenant_id = k.tenant_id and c.id = k.id
+				where k.lane = 'call' and k.lane <> 'pull' and k.ready and k.lease_until is null and k.tenant_id = q.tenant_id and k.host = q.host
+				order by k.priority desc, k.run_at, k.id limit least(mine, 500) + 20 for update of k skip locked loop
+			exit when mine <= 0;
+			why := call_refused(w.tenant_id, w.number);
+			if why is not null then
+				perform call_ends(w.tenant_id, w.id, 'failed', null, null, null, why);
+				continue;
+			end if;
+			update call k set state = 'dialling', outstanding = true, slot = true, attempts = k.attempts + 1, granted_at = clock_timestamp(), departed_at = null, reason = null
+				where k.tenant_id = w.tenant_id and k.id = w.id and k.state = 'pending';
+			continue when not found;
+			if p_paced then
+				update pace g set outstanding = g.outstanding + 1, granted_at = clock_timestamp(), in_flight = g.in_flight + (g.key = q.host)::integer where g.key in ('account', q.host);
+			end if;
+			update task k set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = k.attempts + 1,
+					progress = case when k.kind = 'call' then 50 else 0 end, progress_message = case when k.kind = 'call' then 'Creating call' else 'Campaign started' end
+				where k.tenant_id = w.tenant_id and k.id = w.task_id and k.state = 'pending';
+			update work k set fence = k.fence + 1, attempt = k.attempt + 1, claimed_by = p_name, deadline = now() + make_interval(secs => p_timeout_s + 10),
+					lease_until = now() + make_interval(secs => p_timeout_s + 10)
+				where k.id = w.id returning k.fence into call_claim.fence;
+			call_claim.id := w.id;
+			call_claim.tenant_id := w.tenant_id;
+			call_claim.task_id := w.task_id;
+			return next;
+			mine := mine - 1;
+			room := room - 1;
+		end loop;
+	end loop;
+end $$;
+
 SET default_tablespace = '';
 
 SET default_table_access_method = heap;
+
+--
+-- Name: call; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.call (
+    tenant_id uuid NOT NULL,
+    task_id uuid NOT NULL,
+    number public.phone_number NOT NULL,
+    callback_id public.directory_id,
+    id uuid NOT NULL,
+    n integer DEFAULT 1 NOT NULL,
+    state public.call_state DEFAULT 'pending'::text NOT NULL,
+    sid text,
+    status text,
+    sequence integer DEFAULT '-1'::integer NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    outstanding boolean DEFAULT false NOT NULL,
+    slot boolean DEFAULT false NOT NULL,
+    hangup boolean DEFAULT false NOT NULL,
+    granted_at timestamp with time zone,
+    departed_at timestamp with time zone,
+    answered_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    duration integer,
+    asked integer DEFAULT 0 NOT NULL,
+    error_code text,
+    reason text,
+    gathered json,
+    CONSTRAINT call_ended CHECK (((ended_at IS NOT NULL) = ((state)::text = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text]))))
+);
+
+--
+-- Name: call_departs(public.call, integer, timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_departs(c public.call, p_delay_s integer, p_at timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+	if not c.outstanding then
+		return;
+	end if;
+	perform from pace where key = 'account' for update;
+	update pace set outstanding = outstanding - 1, departures = departures || case when p_at is not null then array[(extract(epoch from p_at) * 1000000)::bigint] else '{}' end
+		where key in ('account', pace_key(c.task_id, p_delay_s)) and outstanding > 0;
+	update call set outstanding = false, departed_at = p_at where tenant_id = c.tenant_id and id = c.id;
+end $$;
+
+--
+-- Name: call_ends(uuid, uuid, text, text, integer, text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_ends(p_tenant uuid, p_id uuid, p_state text, p_status text, p_duration integer, p_code text, p_reason text) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+declare c call; p campaign; t record;
+begin
+	select * into c from call k where k.tenant_id = p_tenant and k.id = p_id and k.ended_at is null for update;
+	if not found then
+		return false;
+	end if;
+	select g.delay_s into p.delay_s from campaign g where g.tenant_id = p_tenant and g.task_id = c.task_id;
+	perform call_departs(c, p.delay_s, clock_timestamp());
+	perform call_frees(c, p.delay_s);
+	delete from work where id = p_id;
+	update call set state = p_state, status = coalesce(p_status, status), duration = coalesce(p_duration, duration), error_code = coalesce(p_code, error_code),
+		reason = p_reason, ended_at = now() where tenant_id = p_tenant and id = p_id;
+	update campaign g set completed = g.completed + (p_state = 'completed')::integer, failed = g.failed + (p_state = 'failed')::integer,
+			cancelled = g.cancelled + (p_state = 'cancelled')::integer
+		where g.tenant_id = p_tenant and g.task_id = c.task_id returning * into p;
+	select k.kind, k.state into t from task k where k.tenant_id = p_tenant and k.id = c.task_id;
+	if t.kind = 'call' then
+		update task set state = case p_state when 'completed' then 'completed' when 'failed' then 'failed' else 'cancelled' end,
+				event = case p_state when 'completed' then 'complete' when 'failed' then 'fail' else 'cancel' end, reason = p_reason,
+				progress = case when p_state = 'completed' then 100 else progress end
+			where tenant_id = p_tenant and id = c.task_id and state in ('pending', 'processing');
+	else
+		update task set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = 1
+			where tenant_id = p_tenant and id = c.task_id and state = 'pending' and p_state <> 'cancelled';
+		update task set progress = 100 * (p.completed + p.failed + p.cancelled) / p.total, updated_at = now(),
+				progress_message = format('Ended %s/%s calls', p.completed + p.failed + p.cancelled, p.total)
+			where tenant_id = p_tenant and id = c.task_id and state = 'processing';
+		if p.completed + p.failed + p.cancelled = p.total then
+			update task set state = 'completed', event = 'complete', reason = null where tenant_id = p_tenant and id = c.task_id and state = 'processing';
+			delete from pace where key = pace_key(c.task_id, p.delay_s);
+		end if;
+	end if;
+	if p.completed + p.failed + p.cancelled = p.total then
+		update task_body set output = campaign_result(p_tenant, c.task_id) where tenant_id = p_tenant and task_id = c.task_id;
+	end if;
+	return true;
+end $$;
+
+--
+-- Name: call_expire(integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_expire(p_most integer) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare w record; n integer := 0;
+begin
+	for w in select k.id, k.tenant_id, k.lease_until from work k where k.lease_until < now() and k.lane = 'call' order by k.id limit p_most for update skip locked loop
+		perform call_lost(w.tenant_id, w.id, w.lease_until, 'the sweeper went away before the answer', 0);
+		n := n + 1;
+	end loop;
+	return n;
+end $$;
+
+--
+-- Name: call_follow(uuid, text, double precision); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_follow(p_id uuid, p_type text, p_in_s double precision) RETURNS void
+    LANGUAGE sql
+    AS $$
+	update public.work set lane = 'follow', host = 'twilio', type = p_type, ready = p_in_s <= 0, lease_until = null, deadline = null, claimed_by = null, unsent_since = null,
+		run_at = now() + make_interval(secs => p_in_s) where id = p_id
+$$;
+
+--
+-- Name: call_frees(public.call, integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_frees(c public.call, p_delay_s integer) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+	if not c.slot then
+		return;
+	end if;
+	perform from pace where key = 'account' for update;
+	update pace set in_flight = in_flight - 1 where key = pace_key(c.task_id, p_delay_s) and in_flight > 0;
+	update call set slot = false where tenant_id = c.tenant_id and id = c.id;
+end $$;
+
+--
+-- Name: call_gathered(text, text, text, json); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_gathered(p_sid text, p_speech text, p_digits text, p_params json) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+begin
+	insert into twilio_event (sid, status, sequence, task_id, params)
+		select p_sid, 'gathered', coalesce(max(e.sequence), 0) + 1, (select c.task_id from call c where c.sid = p_sid), p_params from twilio_event e where e.sid = p_sid and e.status = 'gathered';
+	update call set gathered = (coalesce(gathered::jsonb, '[]') || jsonb_build_object('speech', p_speech, 'digits', p_digits, 'at', to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')))::json
+		where sid = p_sid;
+	return found;
+end $$;
+
+--
+-- Name: call_log(uuid, uuid, text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_log(p_tenant uuid, p_task uuid, p_level text, p_message text) RETURNS void
+    LANGUAGE sql
+    AS $$
+	insert into public.task_log (tenant_id, task_id, id, level, message) values (p_tenant, p_task, nextval('public.task_log_id'), p_level, p_message)
+$$;
+
+--
+-- Name: call_lost(uuid, uuid, timestamp with time zone, text, double precision); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_lost(p_tenant uuid, p_id uuid, p_at timestamp with time zone, p_why text, p_find_s double precision) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare c call; p campaign;
+begin
+	select * into c from call k where k.tenant_id = p_tenant and k.id = p_id and k.ended_at is null for update;
+	if not found or c.state <> 'dialling' then
+		return;
+	end if;
+	select * into p from campaign g where g.tenant_id = p_tenant and g.task_id = c.task_id;
+	perform call_departs(c, p.delay_s, p_at);
+	update call set state = 'unknown', reason = p_why, asked = 0 where tenant_id = p_tenant and id = p_id;
+	update task set progress_message = 'Outcome of the dial is unknown; asking Twilio', updated_at = now()
+		where tenant_id = p_tenant and id = c.task_id and state = 'processing' and p.delay_s is null;
+	perform call_log(p_tenant, c.task_id, 'warning', format('the outcome of dialling %s is unknown: %s', c.number, p_why));
+	perform call_follow(p_id, 'find', p_find_s);
+end $$;
+
+--
+-- Name: uuid7(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.uuid7() RETURNS uuid
+    LANGUAGE sql PARALLEL SAFE
+    AS $$
+	select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing
+		substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
+$$;
+
+--
+-- Name: task; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.task (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT public.uuid7() NOT NULL,
+    parent_id uuid,
+    created_by uuid,
+    seq bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    due_at timestamp with time zone,
+    scheduled_at timestamp with time zone,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    deleted_at timestamp with time zone,
+    purged_at timestamp with time zone,
+    version integer DEFAULT 0 NOT NULL,
+    event_seq integer DEFAULT 0 NOT NULL,
+    timeout_s public.task_timeout DEFAULT 300 NOT NULL,
+    attempts public.task_attempts DEFAULT 0 NOT NULL,
+    retry_count public.task_retry_count DEFAULT 0 NOT NULL,
+    priority public.task_priority DEFAULT 5 NOT NULL,
+    progress public.task_progress,
+    legal_hold boolean DEFAULT false NOT NULL,
+    api text NOT NULL,
+    kind text NOT NULL,
+    machine text NOT NULL,
+    state public.task_state NOT NULL,
+    event text NOT NULL,
+    reason text,
+    public_id public.task_public_id NOT NULL,
+    entity public.task_entity,
+    title text,
+    type text,
+    action text,
+    target_id text,
+    callback_url text,
+    progress_message text,
+    tags text[],
+    event_hash bytea,
+    CONSTRAINT task_finished CHECK (((finished_at IS NOT NULL) = ((state)::text = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text, 'expired'::text])))),
+    CONSTRAINT task_started CHECK ((((state)::text <> 'processing'::text) OR (started_at IS NOT NULL)))
+)
+WITH (fillfactor='50');
+
+--
+-- Name: call_make(text, text[], text, text, text, json, integer, integer, timestamp with time zone, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_make(p_kind text, p_numbers text[], p_from text, p_webhook_url text, p_status_url text, p_metadata json, p_delay_s integer, p_most integer, p_run_at timestamp with time zone, p_callback_url text) RETURNS public.task
+    LANGUAGE plpgsql
+    AS $$
+declare made task; urgency integer := case p_metadata ->> 'priority' when 'low' then 3 when 'high' then 7 else 5 end;
+begin
+	insert into task (tenant_id, created_by, api, kind, machine, state, event, public_id, priority, scheduled_at, callback_url, title)
+		values (tg_tenant(), tg_principal(), 'calls', p_kind, p_kind, 'pending', 'create', gen_random_uuid()::text, urgency, p_run_at, p_callback_url,
+			case when p_kind = 'call' then p_numbers[1] else cardinality(p_numbers) || ' numbers' end) returning * into made;
+	insert into task_body (tenant_id, task_id, input, detail) values (tg_tenant(), made.id, p_metadata,
+		json_build_object('to_number', case when p_kind = 'call' then p_numbers[1] end, 'total_calls', cardinality(p_numbers), 'from_number', p_from));
+	insert into campaign (tenant_id, task_id, from_number, webhook_url, status_url, delay_s, most, total)
+		values (tg_tenant(), made.id, p_from, p_webhook_url, p_status_url, p_delay_s, p_most, cardinality(p_numbers));
+	with numbers as (
+		insert into call (tenant_id, id, task_id, n, number)
+		select tg_tenant(), case when p_kind = 'call' then made.id else uuid7() end, made.id, u.n, u.number from unnest(p_numbers) with ordinality u(number, n)
+		returning call.id, call.n
+	)
+	insert into work (id, tenant_id, task_id, run_at, priority, ready, lane, host)
+	select m.id, tg_tenant(), made.id, coalesce(p_run_at, now()) + make_interval(secs => m.n / 1000000.0), urgency, coalesce(p_run_at, now()) <= now(), 'call', pace_key(made.id, p_delay_s)
+	from numbers m;
+	return made;
+end $$;
+
+--
+-- Name: call_rank(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_rank(p_status text) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+	select case p_status when 'queued' then 1 when 'initiated' then 1 when 'ringing' then 2 when 'in-progress' then 3 when 'answered' then 3 else 5 end
+$$;
+
+--
+-- Name: call_refused(uuid, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_refused(p_tenant uuid, p_number text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare q record; zone text; wall time;
+begin
+	if exists (select from do_not_call d where d.tenant_id = p_tenant and d.number = p_number) then
+		return 'the number is on the do-not-call list';
+	end if;
+	select t.quiet_from, t.quiet_until, t.time_zone into q from tenant t where t.id = p_tenant;
+	if q.quiet_from is null then
+		return null;
+	end if;
+	zone := coalesce((select z.zone from number_zone z where z.prefix = any (array(select left(p_number, i) from generate_series(2, 5) i)) order by length(z.prefix) desc limit 1), q.time_zone);
+	if zone is null then
+		return 'quiet hours are set and the time zone of the number is not known';
+	end if;
+	wall := (clock_timestamp() at time zone zone)::time;
+	if (case when q.quiet_from <= q.quiet_until then wall >= q.quiet_from and wall < q.quiet_until else wall >= q.quiet_from or wall < q.quiet_until end) then
+		return format('quiet hours in %s (%s to %s)', zone, to_char(q.quiet_from, 'HH24:MI'), to_char(q.quiet_until, 'HH24:MI'));
+	end if;
+	return null;
+end $$;
+
+--
+-- Name: call_reported(uuid, text, text, integer, integer, text, json, text, integer, text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_reported(p_call uuid, p_sid text, p_status text, p_sequence integer, p_duration integer, p_code text, p_params json, p_form text, p_ask_s integer, p_request text, p_remote text, OUT known boolean, OUT fresh boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+declare c call; p campaign; outbox uuid := uuid7();
+begin
+	select * into c from call k where k.sid = p_sid;
+	if not found then
+		select * into c from call k where k.id = p_call and k.sid is null;
+	end if;
+	known := found;
+	insert into twilio_event (sid, status, sequence, task_id, params) values (p_sid, p_status, coalesce(p_sequence, -1), c.task_id, p_params) on conflict do nothing;
+	fresh := found;
+	if not known or not fresh then
+		return;
+	end if;
+	perform set_config('tg.request', p_request, true), set_config('tg.remote', p_remote, true);
+	perform from work w where w.id = c.id for update;
+	perform call_becomes(c.tenant_id, c.id, p_status, p_sid, p_duration, p_code, p_ask_s);
+	select * into p from campaign g where g.tenant_id = c.tenant_id and g.task_id = c.task_id;
+	if p.status_url is not null then
+		insert into delivery (tenant_id, id, task_id, seq, event, url, form)
+			select c.tenant_id, outbox, c.task_id, t.event_seq, 'call.status', p.status_url, p_form from task t where t.tenant_id = c.tenant_id and t.id = c.task_id;
+		insert into work (id, tenant_id, task_id, run_at, priority, ready, lane, host) values (outbox, c.tenant_id, c.task_id, now(), 5, true, 'webhook', url_host(p.status_url));
+	end if;
+end $$;
+
+--
+-- Name: call_schedule(text, text, text, text, json, timestamp with time zone, boolean, text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_schedule(p_number text, p_from text, p_webhook_url text, p_status_url text, p_metadata json, p_time timestamp with time zone, p_wall boolean, p_zone text, p_callback_url text) RETURNS public.task
+    LANGUAGE plpgsql
+    AS $$
+declare at timestamptz := p_time;
+begin
+	if not is_zone(p_zone) then
+		perform refuse('TG400', 'zone_unknown', format('Unknown timezone %s; an IANA name such as America/New_York is expected', p_zone));
+	end if;
+	if p_wall then
+		at := wall_time(p_time at time zone 'UTC', p_zone);
+	end if;
+	if at <= now() then
+		perform refuse('TG400', 'schedule_past', 'Schedule time must be in the future');
+	end if;
+	return call_make('call', array[p_number], p_from, p_webhook_url, p_status_url, p_metadata, null, null, at, p_callback_url);
+end $$;
+
+--
+-- Name: call_script(uuid, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_script(p_call uuid, p_sid text) RETURNS json
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+	select coalesce(b.input, '{}'::json) from call c left join task_body b on b.tenant_id = c.tenant_id and b.task_id = c.task_id
+	where c.sid = p_sid or (c.id = p_call and c.sid is null) limit 1
+$$;
+
+--
+-- Name: call_settle(uuid, bigint, text, json, text, integer, integer[], integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_settle(p_id uuid, p_fence bigint, p_outcome text, p_detail json, p_reason text, p_wait_s integer, p_pauses integer[], p_ago_ms integer) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+declare w record; c call; p campaign; left_at timestamptz := clock_timestamp() - make_interval(secs => p_ago_ms / 1000.0); unused boolean := p_outcome in ('unsent', 'release'); again boolean;
+begin
+	select k.tenant_id, k.task_id into w from work k where k.id = p_id and k.fence = p_fence and k.deadline is not null and k.lane = 'call' for update;
+	if not found then
+		return false;
+	end if;
+	select * into c from call k where k.tenant_id = w.tenant_id and k.id = p_id for update;
+	select * into p from campaign g where g.tenant_id = w.tenant_id and g.task_id = w.task_id;
+	if p_outcome = 'accepted' then
+		perform call_accepted(w.tenant_id, p_id, p_detail ->> 'sid', left_at, p_pauses[2]);
+	elsif p_outcome = 'refuse' then
+		perform call_departs(c, p.delay_s, left_at);
+		perform call_ends(w.tenant_id, p_id, 'failed', null, null, p_detail ->> 'code', case when p_detail ->> 'code' is not null
+			then format('Twilio refused it: %s %s', p_detail ->> 'code', p_detail ->> 'message') else p_reason end);
+	elsif p_outcome in ('again', 'unsent', 'release') then
+		perform call_departs(c, p.delay_s, case when not unused then left_at end);
+		again := unused or c.attempts <= 3;
+		if c.hangup or not again then
+			return call_ends(w.tenant_id, p_id, case when c.hangup then 'cancelled' else 'failed' end, null, null, null, p_reason);
+		end if;
+		perform call_frees(c, p.delay_s);
+		update call set state = 'pending', attempts = c.attempts - unused::integer where tenant_id = w.tenant_id and id = p_id;
+		update task k set state = 'pending', event = case when unused then 'release' else 'retry' end, reason = p_reason, attempts = k.attempts - unused::integer
+			where k.tenant_id = w.tenant_id and k.id = w.task_id and k.state = 'processing' and k.kind = 'call';
+		update work k set ready = false, lease_until = null, deadline = null, claimed_by = null, last_error = p_reason, unsent_since = case when unused then coalesce(k.unsent_since, k.run_at) end,
+				run_at = now() + case when not unused then greatest(retry_delay(c.attempts, p_pauses[1]), make_interval(secs => p_wait_s))
+					else coalesce((select case when h.parked_until > now() then h.parked_until - now() when p_outcome = 'unsent' then retry_delay(h.failures, p_pauses[1]) end
+						from host_state h where h.host = 'twilio'), interval '0') end
+			where k.id = p_id;
+	else
+		perform call_lost(w.tenant_id, p_id, left_at, p_reason, least(p_pauses[2], 10));
+	end if;
+	return true;
+end $$;
+
+--
+-- Name: call_word(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_word(p_state text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+	select case p_state when 'pending' then 'PENDING' when 'queued' then 'PENDING' when 'processing' then 'PROGRESS' when 'completed' then 'SUCCESS'
+		when 'cancelled' then 'REVOKED' else 'FAILURE' end
+$$;
 
 --
 -- Name: callback; Type: TABLE; Schema: public; Owner: -
@@ -249,64 +812,6 @@ begin
 	end if;
 	return k;
 end $$;
-
---
--- Name: uuid7(); Type: FUNCTION; Schema: public; Owner: -
---
-
-CREATE FUNCTION public.uuid7() RETURNS uuid
-    LANGUAGE sql PARALLEL SAFE
-    AS $$
-	select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing
-		substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
-$$;
-
---
--- Name: task; Type: TABLE; Schema: public; Owner: -
---
-
-CREATE TABLE public.task (
-    tenant_id uuid NOT NULL,
-    id uuid DEFAULT public.uuid7() NOT NULL,
-    parent_id uuid,
-    created_by uuid,
-    seq bigint NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    due_at timestamp with time zone,
-    scheduled_at timestamp with time zone,
-    started_at timestamp with time zone,
-    finished_at timestamp with time zone,
-    deleted_at timestamp with time zone,
-    purged_at timestamp with time zone,
-    version integer DEFAULT 0 NOT NULL,
-    event_seq integer DEFAULT 0 NOT NULL,
-    timeout_s public.task_timeout DEFAULT 300 NOT NULL,
-    attempts public.task_attempts DEFAULT 0 NOT NULL,
-    retry_count public.task_retry_count DEFAULT 0 NOT NULL,
-    priority public.task_priority DEFAULT 5 NOT NULL,
-    progress public.task_progress,
-    legal_hold boolean DEFAULT false NOT NULL,
-    api text NOT NULL,
-    kind text NOT NULL,
-    machine text NOT NULL,
-    state public.task_state NOT NULL,
-    event text NOT NULL,
-    reason text,
-    public_id public.task_public_id NOT NULL,
-    entity public.task_entity,
-    title text,
-    type text,
-    action text,
-    target_id text,
-    callback_url text,
-    progress_message text,
-    tags text[],
-    event_hash bytea,
-    CONSTRAINT task_finished CHECK (((finished_at IS NOT NULL) = ((state)::text = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text, 'expired'::text])))),
-    CONSTRAINT task_started CHECK ((((state)::text <> 'processing'::text) OR (started_at IS NOT NULL)))
-)
-WITH (fillfactor='50');
 
 --
 -- Name: callback_finish(text, text, text, text, json, text, timestamp with time zone, text, integer, jsonb, boolean, boolean); Type: FUNCTION; Schema: public; Owner: -
@@ -400,7 +905,7 @@ end $_$;
 CREATE FUNCTION public.callback_retry(p_at timestamp with time zone, p_attempt integer, c public.callback, k public.contact) RETURNS json
     LANGUAGE plpgsql
     AS $$
-declare made uuid; next text;
+declare made task; next text;
 begin
 	if k.phone is null then
 		return action_failed('callback_rescheduled', 'no phone number of the contact is known');
@@ -415,30 +920,93 @@ begin
 			values (tg_tenant(), next, k.id, c.agent_id, c.id, coalesce(p_attempt, c.attempt_number + 1), p_at) on conflict do nothing;
 		exit when found;
 	end loop;
-	insert into task (tenant_id, created_by, api, kind, machine, state, event, public_id, scheduled_at, title)
-		values (tg_tenant(), tg_principal(), 'calls', 'call', 'call', 'pending', 'create', gen_random_uuid()::text, p_at, 'callback ' || next) returning id into made;
-	insert into task_body (tenant_id, task_id, detail) values (tg_tenant(), made, json_build_object('number', k.phone, 'callback_id', next));
-	insert into call (tenant_id, task_id, number, callback_id) values (tg_tenant(), made, k.phone, next);
-	perform work_make(tg_tenant(), made, 'call', 'twilio', p_at, 5, 0);
+	made := call_make('call', array[k.phone::text], null, null, null, json_build_object('call_type', 'callback', 'callback_id', next), null, null, p_at, null);
+	update call set callback_id = next where tenant_id = tg_tenant() and task_id = made.id;
+	update task_body set detail = json_build_object('number', k.phone, 'callback_id', next) where tenant_id = tg_tenant() and task_id = made.id;
 	return json_build_object('type', 'callback_rescheduled', 'status', 'completed', 'scheduled_for', to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
 		'new_callback_id', next);
 end $$;
+
+--
+-- Name: calls_after_restore(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.calls_after_restore() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+declare w record; n integer := 0;
+begin
+	for w in select k.id, k.tenant_id, k.task_id, t.created_at from work k join task t on t.tenant_id = k.tenant_id and t.id = k.task_id
+			where k.lane = 'call' and k.run_at <= now() and k.lease_until is null order by k.id for update of k loop
+		update task set state = 'processing', event = 'claim', reason = 'the database was restored; asking Twilio what was dialled', started_at = now(), attempts = attempts + 1
+			where tenant_id = w.tenant_id and id = w.task_id and state = 'pending';
+		update call set state = 'unknown', granted_at = w.created_at, reason = 'the database was restored' where tenant_id = w.tenant_id and id = w.id and state = 'pending';
+		perform call_follow(w.id, 'find', 0);
+		n := n + 1;
+	end loop;
+	return n;
+end $$;
+
+--
+-- Name: calls_stop(uuid, uuid[], text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.calls_stop(p_tenant uuid, p_ids uuid[], p_reason text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare c record;
+begin
+	perform from work k where k.id = any (p_ids) order by k.id for update;
+	for c in select k.id, k.state, k.sid, k.task_id, k.number from call k where k.tenant_id = p_tenant and k.id = any (p_ids) and k.ended_at is null order by k.id loop
+		if c.state = 'pending' then
+			perform call_ends(p_tenant, c.id, 'cancelled', null, null, null, p_reason);
+		else
+			update call set hangup = true, reason = p_reason where tenant_id = p_tenant and id = c.id;
+			update task set state = 'cancelled', event = 'cancel', reason = p_reason where tenant_id = p_tenant and id = c.task_id and state = 'processing' and kind = 'call';
+			perform call_log(p_tenant, c.task_id, 'warning', format('hanging up %s: %s', c.number, p_reason));
+			if c.sid is not null then
+				update work set lane = 'follow', host = 'twilio', type = 'hangup', run_at = now(), ready = true where id = c.id and lease_until is null;
+			end if;
+		end if;
+	end loop;
+end $$;
+
+--
+-- Name: campaign_result(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.campaign_result(p_tenant uuid, p_task uuid) RETURNS json
+    LANGUAGE sql STABLE
+    AS $$
+	select case t.kind when 'call' then (select json_build_object('success', c.state = 'completed', 'call_sid', c.sid, 'status', c.status, 'to_number', c.number,
+			'from_number', p.from_number, 'created_at', to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'duration', c.duration,
+			'metadata', b.input, 'task_id', t.public_id, 'unique_call_id', t.public_id || '_' || c.number || '_' || coalesce(extract(epoch from c.granted_at)::bigint, 0),
+			'gathered', coalesce(c.gathered, '[]'::json))
+			from call c where c.tenant_id = t.tenant_id and c.task_id = t.id)
+		else json_build_object('success', true, 'total_calls', p.total, 'successful_calls', p.completed, 'failed_calls', p.failed, 'cancelled_calls', p.cancelled,
+			'successful_call_details', (select coalesce(json_agg(json_build_object('phone_number', c.number, 'task_id', t.public_id, 'call_sid', c.sid, 'duration', c.duration) order by c.n), '[]'::json)
+				from call c where c.tenant_id = t.tenant_id and c.task_id = t.id and c.state = 'completed'),
+			'failed_call_details', (select coalesce(json_agg(json_build_object('phone_number', c.number, 'error', c.reason) order by c.n), '[]'::json)
+				from call c where c.tenant_id = t.tenant_id and c.task_id = t.id and c.state = 'failed'),
+			'campaign_id', 'bulk_' || t.public_id, 'created_at', to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) end
+	from task t join campaign p on p.tenant_id = t.tenant_id and p.task_id = t.id left join task_body b on b.tenant_id = t.tenant_id and b.task_id = t.id
+	where t.tenant_id = p_tenant and t.id = p_task
+$$;
 
 --
 -- Name: do_not_call_add(text, text); Type: FUNCTION; Schema: public; Owner: -
 --
 
 CREATE FUNCTION public.do_not_call_add(p_number text, p_reason text) RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
     AS $$
-declare calls uuid[];
 begin
 	perform number_hold(p_number);
 	insert into do_not_call (tenant_id, number, reason) values (tg_tenant(), p_number, p_reason) on conflict do nothing;
-	calls := array(select w.id from call c join work w on w.id = c.task_id where c.tenant_id = tg_tenant() and c.number = p_number order by w.id for update of w);
-	update task set state = 'cancelled', event = 'cancel', reason = 'the number was put on the do-not-call list'
-		where tenant_id = tg_tenant() and id = any (calls) and state = 'pending';
-	delete from work w using task t where w.id = any (calls) and t.tenant_id = tg_tenant() and t.id = w.id and t.finished_at is not null;
+	perform calls_stop(tg_tenant(), array(select c.id from call c where c.tenant_id = tg_tenant() and c.number = p_number and c.ended_at is null),
+		'the number was put on the do-not-call list');
 end $$;
 
 --
@@ -551,6 +1119,47 @@ CREATE FUNCTION public.event_hash(p_prev bytea, p_task uuid, p_seq integer, p_at
 $$;
 
 --
+-- Name: follow_settle(uuid, bigint, text, json, text, integer, integer[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.follow_settle(p_id uuid, p_fence bigint, p_outcome text, p_detail json, p_reason text, p_wait_s integer, p_pauses integer[]) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+declare w record; c call; found_sid text; one json;
+begin
+	select k.tenant_id, k.task_id, k.type into w from work k where k.id = p_id and k.fence = p_fence and k.deadline is not null and k.lane = 'follow' for update;
+	if not found then
+		return false;
+	end if;
+	update call k set asked = k.asked + 1 where k.tenant_id = w.tenant_id and k.id = p_id and k.ended_at is null returning * into c;
+	if not found then
+		delete from work where id = p_id;
+		return true;
+	end if;
+	if p_outcome = 'listed' then
+		select e into one from json_array_elements(p_detail -> 'calls') e
+			where e ->> 'to' = c.number and (e ->> 'date_created')::timestamptz >= c.granted_at - interval '5 seconds' and not exists (select from call o where o.sid = e ->> 'sid')
+			order by (e ->> 'date_created')::timestamptz limit 1;
+		if found then
+			perform call_becomes(w.tenant_id, p_id, one ->> 'status', one ->> 'sid', (one ->> 'duration')::integer, null, p_pauses[2]);
+		elsif c.granted_at < now() - make_interval(secs => p_pauses[3]) then
+			perform call_ends(w.tenant_id, p_id, case when c.hangup then 'cancelled' else 'failed' end, null, null, null, format('not dialled: Twilio knows of no such call (%s)', c.reason));
+		else
+			perform call_follow(p_id, 'find', least(120, p_pauses[2] * 2 ^ least(c.asked, 6)));
+		end if;
+	elsif p_outcome = 'asked' then
+		if not call_becomes(w.tenant_id, p_id, p_detail ->> 'status', c.sid, (p_detail ->> 'duration')::integer, null, p_pauses[2]) or exists (select from work where id = p_id) then
+			perform call_follow(p_id, case when c.hangup and w.type <> 'hangup' then 'hangup' else 'ask' end, p_pauses[2]);
+		end if;
+	elsif p_outcome = 'gone' then
+		perform call_ends(w.tenant_id, p_id, case when c.hangup then 'cancelled' else 'failed' end, null, null, '20404', 'Twilio does not know the call any more');
+	else
+		perform call_follow(p_id, w.type, greatest(p_wait_s, least(p_pauses[2], 5)));
+	end if;
+	return true;
+end $$;
+
+--
 -- Name: generic_entity(text); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -604,6 +1213,20 @@ begin
 		on conflict (tenant_id, principal_id, key_hash) do update set body_hash = excluded.body_hash, status = null, headers = null, body = null,
 			created_at = now();
 end $$;
+
+--
+-- Name: is_zone(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.is_zone(p_zone text) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $_$
+begin
+	perform now() at time zone p_zone;
+	return p_zone ~ '^[A-Za-z_]+(/[A-Za-z0-9_+-]+)+$' or p_zone in ('UTC', 'GMT');
+exception when invalid_parameter_value then
+	return false;
+end $_$;
 
 --
 -- Name: lane_pick(text, integer, text[], integer[], integer); Type: FUNCTION; Schema: public; Owner: -
@@ -864,6 +1487,39 @@ CREATE FUNCTION public.number_hold(p_number text) RETURNS void
     AS $$
 	select pg_advisory_xact_lock(hashtextextended('number ' || tg_tenant()::text || p_number, 0))
 $$;
+
+--
+-- Name: pace_key(uuid, integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.pace_key(p_task uuid, p_delay_s integer) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+	select case when p_delay_s is null then 'single' else 'campaign:' || p_task end
+$$;
+
+--
+-- Name: pace_room(text, integer, integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.pace_room(p_key text, p_limit integer, p_window_s integer) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare p record; moment bigint; next integer;
+begin
+	if p_limit is null then
+		return 2147483647;
+	end if;
+	insert into pace (key) values (p_key) on conflict do nothing;
+	select outstanding, departures into p from pace where key = p_key for update;
+	moment := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
+	p.departures := array(select d from unnest(p.departures) d where d > moment - p_window_s * 1000000::bigint and d <= moment + p_window_s * 1000000::bigint order by d);
+	-- Room comes with the age of this one, where it does not depend on what is under way.
+	next := cardinality(p.departures) + p.outstanding - p_limit + 1;
+	update pace set departures = p.departures, open_at = case when next >= 1 then to_timestamp((p.departures[next] + p_window_s * 1000000::bigint) / 1000000.0) end
+		where key = p_key and (cardinality(departures) <> cardinality(p.departures) or next >= 1 or open_at is not null);
+	return p_limit - p.outstanding - cardinality(p.departures);
+end $$;
 
 --
 -- Name: partition_ensure(integer); Type: FUNCTION; Schema: public; Owner: -
@@ -1405,6 +2061,39 @@ begin
 end $_$;
 
 --
+-- Name: wall_time(timestamp without time zone, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.wall_time(p_wall timestamp without time zone, p_zone text) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare c timestamptz := p_wall at time zone p_zone; one interval; two interval; early timestamptz; late timestamptz; mid timestamptz;
+begin
+	one := ((c - interval '1 day') at time zone p_zone) - ((c - interval '1 day') at time zone 'UTC');
+	two := ((c + interval '1 day') at time zone p_zone) - ((c + interval '1 day') at time zone 'UTC');
+	early := (p_wall - greatest(one, two)) at time zone 'UTC';
+	late := (p_wall - least(one, two)) at time zone 'UTC';
+	if early at time zone p_zone = p_wall then
+		return early;
+	elsif late at time zone p_zone = p_wall then
+		return late;
+	elsif c at time zone p_zone = p_wall then
+		return c;
+	end if;
+	-- Between the two the clock jumped; the wall behind the jump is later than the one that was asked for.
+	while late - early > interval '1 second' loop
+		mid := date_trunc('second', early + (late - early) / 2);
+		exit when mid <= early;
+		if mid at time zone p_zone > p_wall then
+			late := mid;
+		else
+			early := mid;
+		end if;
+	end loop;
+	return late;
+end $$;
+
+--
 -- Name: work_make(uuid, uuid, text, text, timestamp with time zone, integer, bigint); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -1457,15 +2146,27 @@ ALTER TABLE public.audit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 );
 
 --
--- Name: call; Type: TABLE; Schema: public; Owner: -
+-- Name: campaign; Type: TABLE; Schema: public; Owner: -
 --
 
-CREATE TABLE public.call (
+CREATE TABLE public.campaign (
     tenant_id uuid NOT NULL,
     task_id uuid NOT NULL,
-    number public.phone_number NOT NULL,
-    callback_id public.directory_id
-);
+    from_number text,
+    webhook_url text,
+    status_url text,
+    delay_s integer,
+    most integer,
+    total integer DEFAULT 1 NOT NULL,
+    completed integer DEFAULT 0 NOT NULL,
+    failed integer DEFAULT 0 NOT NULL,
+    cancelled integer DEFAULT 0 NOT NULL,
+    CONSTRAINT campaign_count CHECK ((((completed + failed) + cancelled) <= total)),
+    CONSTRAINT campaign_delay CHECK (((delay_s >= 1) AND (delay_s <= 300))),
+    CONSTRAINT campaign_most CHECK (((most >= 1) AND (most <= 50))),
+    CONSTRAINT campaign_total CHECK (((total >= 1) AND (total <= 1000)))
+)
+WITH (fillfactor='50');
 
 --
 -- Name: cluster_mark; Type: TABLE; Schema: public; Owner: -
@@ -1508,6 +2209,7 @@ CREATE TABLE public.delivery (
     url text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     finished_at timestamp with time zone,
+    form text,
     CONSTRAINT delivery_finished CHECK (((finished_at IS NOT NULL) = ((state)::text <> 'pending'::text)))
 );
 
@@ -1674,6 +2376,32 @@ CREATE TABLE public.migration (
     breaking boolean DEFAULT false NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
+
+--
+-- Name: number_zone; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.number_zone (
+    prefix text NOT NULL,
+    zone text NOT NULL,
+    CONSTRAINT number_zone_prefix CHECK ((prefix ~ '^\+[1-9][0-9]*$'::text))
+);
+
+--
+-- Name: pace; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.pace (
+    key text NOT NULL,
+    outstanding integer DEFAULT 0 NOT NULL,
+    in_flight integer DEFAULT 0 NOT NULL,
+    departures bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    granted_at timestamp with time zone,
+    open_at timestamp with time zone,
+    CONSTRAINT pace_in_flight CHECK ((in_flight >= 0)),
+    CONSTRAINT pace_outstanding CHECK ((outstanding >= 0))
+)
+WITH (fillfactor='50');
 
 --
 -- Name: persona; Type: TABLE; Schema: public; Owner: -
@@ -1901,8 +2629,12 @@ CREATE TABLE public.tenant (
     name text NOT NULL,
     keep_days integer DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    quiet_from time without time zone,
+    quiet_until time without time zone,
+    time_zone text,
     CONSTRAINT tenant_keep_days CHECK ((keep_days >= 0)),
-    CONSTRAINT tenant_name_length CHECK (((length(name) >= 1) AND (length(name) <= 128)))
+    CONSTRAINT tenant_name_length CHECK (((length(name) >= 1) AND (length(name) <= 128))),
+    CONSTRAINT tenant_quiet CHECK (((quiet_from IS NULL) = (quiet_until IS NULL)))
 );
 
 --
@@ -2027,11 +2759,25 @@ ALTER TABLE ONLY public.audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (id);
 
 --
+-- Name: call call_id_taken; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call
+    ADD CONSTRAINT call_id_taken UNIQUE (id);
+
+--
 -- Name: call call_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.call
-    ADD CONSTRAINT call_pkey PRIMARY KEY (tenant_id, task_id);
+    ADD CONSTRAINT call_pkey PRIMARY KEY (tenant_id, id);
+
+--
+-- Name: call call_place_taken; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call
+    ADD CONSTRAINT call_place_taken UNIQUE (tenant_id, task_id, n);
 
 --
 -- Name: callback callback_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2039,6 +2785,13 @@ ALTER TABLE ONLY public.call
 
 ALTER TABLE ONLY public.callback
     ADD CONSTRAINT callback_pkey PRIMARY KEY (tenant_id, id);
+
+--
+-- Name: campaign campaign_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.campaign
+    ADD CONSTRAINT campaign_pkey PRIMARY KEY (tenant_id, task_id);
 
 --
 -- Name: cluster_mark cluster_mark_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2151,6 +2904,20 @@ ALTER TABLE ONLY public.message
 
 ALTER TABLE ONLY public.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (number);
+
+--
+-- Name: number_zone number_zone_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.number_zone
+    ADD CONSTRAINT number_zone_pkey PRIMARY KEY (prefix);
+
+--
+-- Name: pace pace_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.pace
+    ADD CONSTRAINT pace_pkey PRIMARY KEY (key);
 
 --
 -- Name: persona persona_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2344,6 +3111,18 @@ CREATE INDEX audit_by_tenant ON public.audit USING btree (tenant_id, id);
 --
 
 CREATE INDEX call_number ON public.call USING btree (tenant_id, number);
+
+--
+-- Name: call_sid; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX call_sid ON public.call USING btree (sid) WHERE (sid IS NOT NULL);
+
+--
+-- Name: call_unknown; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX call_unknown ON public.call USING btree (tenant_id, granted_at) WHERE ((state)::text = 'unknown'::text);
 
 --
 -- Name: delivery_by_task; Type: INDEX; Schema: public; Owner: -
@@ -2638,6 +3417,12 @@ ALTER TABLE public.call ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.callback ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: campaign; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.campaign ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: contact; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -2702,6 +3487,12 @@ CREATE POLICY everyone ON public.call TO taskgate_sweep, taskgate_ctl USING (tru
 --
 
 CREATE POLICY everyone ON public.callback TO taskgate_sweep, taskgate_ctl USING (true) WITH CHECK (true);
+
+--
+-- Name: campaign everyone; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY everyone ON public.campaign TO taskgate_sweep, taskgate_ctl USING (true) WITH CHECK (true);
 
 --
 -- Name: contact everyone; Type: POLICY; Schema: public; Owner: -
@@ -2962,6 +3753,12 @@ CREATE POLICY tenant ON public.call TO taskgate_api USING ((tenant_id = public.t
 CREATE POLICY tenant ON public.callback TO taskgate_api USING ((tenant_id = public.tg_tenant())) WITH CHECK ((tenant_id = public.tg_tenant()));
 
 --
+-- Name: campaign tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.campaign TO taskgate_api USING ((tenant_id = public.tg_tenant())) WITH CHECK ((tenant_id = public.tg_tenant()));
+
+--
 -- Name: contact tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -3166,6 +3963,172 @@ GRANT ALL ON FUNCTION public.backlog_by_lane() TO taskgate_api;
 GRANT ALL ON FUNCTION public.backlog_by_lane() TO taskgate_ctl;
 
 --
+-- Name: FUNCTION call_accepted(p_tenant uuid, p_id uuid, p_sid text, p_at timestamp with time zone, p_ask_s integer); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_accepted(p_tenant uuid, p_id uuid, p_sid text, p_at timestamp with time zone, p_ask_s integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_accepted(p_tenant uuid, p_id uuid, p_sid text, p_at timestamp with time zone, p_ask_s integer) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION call_becomes(p_tenant uuid, p_id uuid, p_status text, p_sid text, p_duration integer, p_code text, p_ask_s integer); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_becomes(p_tenant uuid, p_id uuid, p_status text, p_sid text, p_duration integer, p_code text, p_ask_s integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_becomes(p_tenant uuid, p_id uuid, p_status text, p_sid text, p_duration integer, p_code text, p_ask_s integer) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION call_cancel(p_name text, p_reason text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_cancel(p_name text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_cancel(p_name text, p_reason text) TO taskgate_api;
+GRANT ALL ON FUNCTION public.call_cancel(p_name text, p_reason text) TO taskgate_ctl;
+
+--
+-- Name: FUNCTION call_claim(p_most integer, p_name text, p_timeout_s integer, p_per_second integer, p_per_minute integer, p_paced boolean); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_claim(p_most integer, p_name text, p_timeout_s integer, p_per_second integer, p_per_minute integer, p_paced boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_claim(p_most integer, p_name text, p_timeout_s integer, p_per_second integer, p_per_minute integer, p_paced boolean) TO taskgate_sweep;
+
+--
+-- Name: TABLE call; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.call TO taskgate_api;
+GRANT SELECT,DELETE,UPDATE ON TABLE public.call TO taskgate_sweep;
+GRANT SELECT ON TABLE public.call TO taskgate_ctl;
+
+--
+-- Name: FUNCTION call_departs(c public.call, p_delay_s integer, p_at timestamp with time zone); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_departs(c public.call, p_delay_s integer, p_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_departs(c public.call, p_delay_s integer, p_at timestamp with time zone) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION call_ends(p_tenant uuid, p_id uuid, p_state text, p_status text, p_duration integer, p_code text, p_reason text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_ends(p_tenant uuid, p_id uuid, p_state text, p_status text, p_duration integer, p_code text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_ends(p_tenant uuid, p_id uuid, p_state text, p_status text, p_duration integer, p_code text, p_reason text) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION call_expire(p_most integer); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_expire(p_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_expire(p_most integer) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION call_follow(p_id uuid, p_type text, p_in_s double precision); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_follow(p_id uuid, p_type text, p_in_s double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_follow(p_id uuid, p_type text, p_in_s double precision) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION call_frees(c public.call, p_delay_s integer); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_frees(c public.call, p_delay_s integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_frees(c public.call, p_delay_s integer) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION call_gathered(p_sid text, p_speech text, p_digits text, p_params json); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_gathered(p_sid text, p_speech text, p_digits text, p_params json) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_gathered(p_sid text, p_speech text, p_digits text, p_params json) TO taskgate_api;
+
+--
+-- Name: FUNCTION call_log(p_tenant uuid, p_task uuid, p_level text, p_message text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_log(p_tenant uuid, p_task uuid, p_level text, p_message text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_log(p_tenant uuid, p_task uuid, p_level text, p_message text) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION call_lost(p_tenant uuid, p_id uuid, p_at timestamp with time zone, p_why text, p_find_s double precision); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_lost(p_tenant uuid, p_id uuid, p_at timestamp with time zone, p_why text, p_find_s double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_lost(p_tenant uuid, p_id uuid, p_at timestamp with time zone, p_why text, p_find_s double precision) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION uuid7(); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.uuid7() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.uuid7() TO taskgate_api;
+GRANT ALL ON FUNCTION public.uuid7() TO taskgate_sweep;
+GRANT ALL ON FUNCTION public.uuid7() TO taskgate_ctl;
+
+--
+-- Name: TABLE task; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.task TO taskgate_api;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.task TO taskgate_sweep;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.task TO taskgate_ctl;
+
+--
+-- Name: FUNCTION call_make(p_kind text, p_numbers text[], p_from text, p_webhook_url text, p_status_url text, p_metadata json, p_delay_s integer, p_most integer, p_run_at timestamp with time zone, p_callback_url text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_make(p_kind text, p_numbers text[], p_from text, p_webhook_url text, p_status_url text, p_metadata json, p_delay_s integer, p_most integer, p_run_at timestamp with time zone, p_callback_url text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_make(p_kind text, p_numbers text[], p_from text, p_webhook_url text, p_status_url text, p_metadata json, p_delay_s integer, p_most integer, p_run_at timestamp with time zone, p_callback_url text) TO taskgate_api;
+
+--
+-- Name: FUNCTION call_rank(p_status text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_rank(p_status text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_rank(p_status text) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION call_refused(p_tenant uuid, p_number text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_refused(p_tenant uuid, p_number text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_refused(p_tenant uuid, p_number text) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION call_reported(p_call uuid, p_sid text, p_status text, p_sequence integer, p_duration integer, p_code text, p_params json, p_form text, p_ask_s integer, p_request text, p_remote text, OUT known boolean, OUT fresh boolean); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_reported(p_call uuid, p_sid text, p_status text, p_sequence integer, p_duration integer, p_code text, p_params json, p_form text, p_ask_s integer, p_request text, p_remote text, OUT known boolean, OUT fresh boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_reported(p_call uuid, p_sid text, p_status text, p_sequence integer, p_duration integer, p_code text, p_params json, p_form text, p_ask_s integer, p_request text, p_remote text, OUT known boolean, OUT fresh boolean) TO taskgate_api;
+
+--
+-- Name: FUNCTION call_schedule(p_number text, p_from text, p_webhook_url text, p_status_url text, p_metadata json, p_time timestamp with time zone, p_wall boolean, p_zone text, p_callback_url text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_schedule(p_number text, p_from text, p_webhook_url text, p_status_url text, p_metadata json, p_time timestamp with time zone, p_wall boolean, p_zone text, p_callback_url text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_schedule(p_number text, p_from text, p_webhook_url text, p_status_url text, p_metadata json, p_time timestamp with time zone, p_wall boolean, p_zone text, p_callback_url text) TO taskgate_api;
+
+--
+-- Name: FUNCTION call_script(p_call uuid, p_sid text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_script(p_call uuid, p_sid text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_script(p_call uuid, p_sid text) TO taskgate_api;
+
+--
+-- Name: FUNCTION call_settle(p_id uuid, p_fence bigint, p_outcome text, p_detail json, p_reason text, p_wait_s integer, p_pauses integer[], p_ago_ms integer); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_settle(p_id uuid, p_fence bigint, p_outcome text, p_detail json, p_reason text, p_wait_s integer, p_pauses integer[], p_ago_ms integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_settle(p_id uuid, p_fence bigint, p_outcome text, p_detail json, p_reason text, p_wait_s integer, p_pauses integer[], p_ago_ms integer) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION call_word(p_state text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_word(p_state text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_word(p_state text) TO taskgate_api;
+
+--
 -- Name: TABLE callback; Type: ACL; Schema: public; Owner: -
 --
 
@@ -3192,23 +4155,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contact TO taskgate_ctl;
 
 REVOKE ALL ON FUNCTION public.callback_crm_update(c public.callback, p_customer jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.callback_crm_update(c public.callback, p_customer jsonb) TO taskgate_api;
-
---
--- Name: FUNCTION uuid7(); Type: ACL; Schema: public; Owner: -
---
-
-REVOKE ALL ON FUNCTION public.uuid7() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.uuid7() TO taskgate_api;
-GRANT ALL ON FUNCTION public.uuid7() TO taskgate_sweep;
-GRANT ALL ON FUNCTION public.uuid7() TO taskgate_ctl;
-
---
--- Name: TABLE task; Type: ACL; Schema: public; Owner: -
---
-
-GRANT SELECT,INSERT,UPDATE ON TABLE public.task TO taskgate_api;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.task TO taskgate_sweep;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.task TO taskgate_ctl;
 
 --
 -- Name: FUNCTION callback_finish(p_entity text, p_callback text, p_agent text, p_code text, p_body json, p_next_type text, p_next_at timestamp with time zone, p_next_template text, p_next_attempt integer, p_customer jsonb, p_callbacks_closed boolean, p_agents_closed boolean, OUT made public.task, OUT actions_triggered json); Type: ACL; Schema: public; Owner: -
@@ -3239,11 +4185,32 @@ REVOKE ALL ON FUNCTION public.callback_retry(p_at timestamp with time zone, p_at
 GRANT ALL ON FUNCTION public.callback_retry(p_at timestamp with time zone, p_attempt integer, c public.callback, k public.contact) TO taskgate_api;
 
 --
+-- Name: FUNCTION calls_after_restore(); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.calls_after_restore() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.calls_after_restore() TO taskgate_ctl;
+
+--
+-- Name: FUNCTION calls_stop(p_tenant uuid, p_ids uuid[], p_reason text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.calls_stop(p_tenant uuid, p_ids uuid[], p_reason text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION campaign_result(p_tenant uuid, p_task uuid); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.campaign_result(p_tenant uuid, p_task uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.campaign_result(p_tenant uuid, p_task uuid) TO taskgate_sweep;
+
+--
 -- Name: FUNCTION do_not_call_add(p_number text, p_reason text); Type: ACL; Schema: public; Owner: -
 --
 
 REVOKE ALL ON FUNCTION public.do_not_call_add(p_number text, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.do_not_call_add(p_number text, p_reason text) TO taskgate_api;
+GRANT ALL ON FUNCTION public.do_not_call_add(p_number text, p_reason text) TO taskgate_ctl;
 
 --
 -- Name: FUNCTION email_make(p_parent uuid, p_to text[], p_cc text[], p_bcc text[], p_from text, p_from_name text, p_reply_to text, p_subject text, p_template text, p_data jsonb, p_headers json, p_metadata json, p_priority integer, p_run_at timestamp with time zone, p_callback_url text, p_file_names text[], p_file_types text[], p_files text[], OUT made public.task, OUT rendered text); Type: ACL; Schema: public; Owner: -
@@ -3282,6 +4249,13 @@ REVOKE ALL ON FUNCTION public.event_hash(p_prev bytea, p_task uuid, p_seq intege
 GRANT ALL ON FUNCTION public.event_hash(p_prev bytea, p_task uuid, p_seq integer, p_at timestamp with time zone, VARIADIC p_parts text[]) TO taskgate_ctl;
 
 --
+-- Name: FUNCTION follow_settle(p_id uuid, p_fence bigint, p_outcome text, p_detail json, p_reason text, p_wait_s integer, p_pauses integer[]); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.follow_settle(p_id uuid, p_fence bigint, p_outcome text, p_detail json, p_reason text, p_wait_s integer, p_pauses integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.follow_settle(p_id uuid, p_fence bigint, p_outcome text, p_detail json, p_reason text, p_wait_s integer, p_pauses integer[]) TO taskgate_sweep;
+
+--
 -- Name: FUNCTION generic_entity(p_name text); Type: ACL; Schema: public; Owner: -
 --
 
@@ -3294,6 +4268,13 @@ GRANT ALL ON FUNCTION public.generic_entity(p_name text) TO taskgate_api;
 
 REVOKE ALL ON FUNCTION public.idempotency_begin(p_method text, p_path text, p_key text, p_body bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.idempotency_begin(p_method text, p_path text, p_key text, p_body bytea) TO taskgate_api;
+
+--
+-- Name: FUNCTION is_zone(p_zone text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.is_zone(p_zone text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.is_zone(p_zone text) TO taskgate_api;
 
 --
 -- Name: FUNCTION lane_pick(p_lane text, p_most integer, p_hosts text[], p_taken integer[], p_host_most integer); Type: ACL; Schema: public; Owner: -
@@ -3378,6 +4359,21 @@ GRANT ALL ON FUNCTION public.message_waits(p_tenant uuid, p_task uuid, p_ask_s i
 REVOKE ALL ON FUNCTION public.number_hold(p_number text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.number_hold(p_number text) TO taskgate_api;
 GRANT ALL ON FUNCTION public.number_hold(p_number text) TO taskgate_ctl;
+
+--
+-- Name: FUNCTION pace_key(p_task uuid, p_delay_s integer); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.pace_key(p_task uuid, p_delay_s integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.pace_key(p_task uuid, p_delay_s integer) TO taskgate_api;
+GRANT ALL ON FUNCTION public.pace_key(p_task uuid, p_delay_s integer) TO taskgate_sweep;
+
+--
+-- Name: FUNCTION pace_room(p_key text, p_limit integer, p_window_s integer); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.pace_room(p_key text, p_limit integer, p_window_s integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.pace_room(p_key text, p_limit integer, p_window_s integer) TO taskgate_sweep;
 
 --
 -- Name: FUNCTION partition_ensure(p_ahead integer); Type: ACL; Schema: public; Owner: -
@@ -3591,6 +4587,13 @@ REVOKE ALL ON FUNCTION public.voicemail_tell(p_tenant uuid, p_task uuid) FROM PU
 GRANT ALL ON FUNCTION public.voicemail_tell(p_tenant uuid, p_task uuid) TO taskgate_sweep;
 
 --
+-- Name: FUNCTION wall_time(p_wall timestamp without time zone, p_zone text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.wall_time(p_wall timestamp without time zone, p_zone text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.wall_time(p_wall timestamp without time zone, p_zone text) TO taskgate_api;
+
+--
 -- Name: FUNCTION work_make(p_tenant uuid, p_task uuid, p_lane text, p_host text, p_run_at timestamp with time zone, p_priority integer, p_fence bigint); Type: ACL; Schema: public; Owner: -
 --
 
@@ -3620,11 +4623,12 @@ GRANT USAGE ON SEQUENCE public.audit_id_seq TO taskgate_sweep;
 GRANT USAGE ON SEQUENCE public.audit_id_seq TO taskgate_ctl;
 
 --
--- Name: TABLE call; Type: ACL; Schema: public; Owner: -
+-- Name: TABLE campaign; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT ON TABLE public.call TO taskgate_api;
-GRANT SELECT ON TABLE public.call TO taskgate_ctl;
+GRANT SELECT,INSERT ON TABLE public.campaign TO taskgate_api;
+GRANT SELECT,DELETE,UPDATE ON TABLE public.campaign TO taskgate_sweep;
+GRANT SELECT ON TABLE public.campaign TO taskgate_ctl;
 
 --
 -- Name: TABLE cluster_mark; Type: ACL; Schema: public; Owner: -
@@ -3660,6 +4664,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.disposition_code TO taskgate_c
 --
 
 GRANT SELECT,INSERT ON TABLE public.do_not_call TO taskgate_api;
+GRANT SELECT ON TABLE public.do_not_call TO taskgate_sweep;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.do_not_call TO taskgate_ctl;
 
 --
@@ -3732,6 +4737,20 @@ GRANT SELECT ON TABLE public.message_file TO taskgate_ctl;
 GRANT SELECT ON TABLE public.migration TO taskgate_api;
 GRANT SELECT ON TABLE public.migration TO taskgate_sweep;
 GRANT SELECT ON TABLE public.migration TO taskgate_ctl;
+
+--
+-- Name: TABLE number_zone; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT ON TABLE public.number_zone TO taskgate_sweep;
+GRANT SELECT ON TABLE public.number_zone TO taskgate_ctl;
+
+--
+-- Name: TABLE pace; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.pace TO taskgate_sweep;
+GRANT SELECT ON TABLE public.pace TO taskgate_ctl;
 
 --
 -- Name: TABLE persona; Type: ACL; Schema: public; Owner: -

@@ -382,6 +382,7 @@ end $$;
 drop function do_not_call_add(text, text);
 create function do_not_call_add(p_number text, p_reason text) returns void language plpgsql security definer set search_path = pg_catalog, public as $$
 begin
+	perform number_hold(p_number);
 	insert into do_not_call (tenant_id, number, reason) values (tg_tenant(), p_number, p_reason) on conflict do nothing;
 	perform calls_stop(tg_tenant(), array(select c.id from call c where c.tenant_id = tg_tenant() and c.number = p_number and c.ended_at is null),
 		'the number was put on the do-not-call list');
@@ -457,7 +458,9 @@ declare made task; next text;
 begin
 	if k.phone is null then
 		return action_failed('callback_rescheduled', 'no phone number of the contact is known');
-	elsif exists (select from do_not_call d where d.tenant_id = tg_tenant() and d.number = k.phone) then
+	end if;
+	perform number_hold(k.phone);
+	if exists (select from do_not_call d where d.tenant_id = tg_tenant() and d.number = k.phone) then
 		return action_failed('callback_rescheduled', 'the number is on the do-not-call list');
 	end if;
 	loop
