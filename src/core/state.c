@@ -10,7 +10,7 @@
 
 static const char *const machines[TG_MACHINE__MAX] = {
 	[TG_MACHINE_DISPOSITION] = "disposition", [TG_MACHINE_SMS] = "sms", [TG_MACHINE_EMAIL] = "email", [TG_MACHINE_VOICEMAIL] = "voicemail",
-	[TG_MACHINE_CALLBACK_FINISH] = "callback_finish", [TG_MACHINE_CALL] = "call",
+	[TG_MACHINE_CALLBACK_FINISH] = "callback_finish", [TG_MACHINE_CALL] = "call", [TG_MACHINE_BULK_CALL] = "bulk_call",
 };
 
 static const struct {
@@ -93,9 +93,22 @@ static const struct tg_edge edges[] = {
 	EDGE(CALLBACK_FINISH, NONE,   CREATE,   PENDING,    "Task created"),
 	EDGE(CALLBACK_FINISH, PENDING, COMPLETE, COMPLETED, "Callback finish processed"),
 
-	/* A call waits to be placed. */
+	/* A call ends with Twilio's report of its end; who must not be called never was. */
 	EDGE(CALL,        NONE,       CREATE,   PENDING,    "Task created"),
+	EDGE(CALL,        PENDING,    CLAIM,    PROCESSING, "Creating call"),
+	EDGE(CALL,        PENDING,    FAIL,     FAILED,     "Call refused"),
+	EDGE(CALL,        PROCESSING, COMPLETE, COMPLETED,  "Call completed"),
+	EDGE(CALL,        PROCESSING, FAIL,     FAILED,     "Call failed"),
+	ATTEMPTS(CALL),
 	EDGE(CALL,        PENDING,    CANCEL,   CANCELLED,  "Call cancelled"),
+	EDGE(CALL,        PROCESSING, CANCEL,   CANCELLED,  "Call cancelled"),
+
+	/* A campaign ends with the last of its numbers, however they ended. */
+	EDGE(BULK_CALL,   NONE,       CREATE,   PENDING,    "Campaign created"),
+	EDGE(BULK_CALL,   PENDING,    CLAIM,    PROCESSING, "Campaign started"),
+	EDGE(BULK_CALL,   PROCESSING, COMPLETE, COMPLETED,  "Campaign finished"),
+	EDGE(BULK_CALL,   PENDING,    CANCEL,   CANCELLED,  "Campaign cancelled"),
+	EDGE(BULK_CALL,   PROCESSING, CANCEL,   CANCELLED,  "Campaign cancelled"),
 };
 
 const struct tg_edge *tg_state_edges(size_t *n)
