@@ -131,7 +131,7 @@ select f.public_id, f.entity, f.kind, coalesce(m.state, task_state_now(f.id)) as
 from found f left join moved m on m.id = f.id
 
 -- name: task_why
--- Purpose: why has this not run? $1 entity or id. Result: the task, its work and the first reason that holds, in the order in which a
+-- Purpose: why has this not run? $1 entity or id. Result: the task, its work (of a campaign its next number's) and the first reason that holds, in the order in which a
 -- person would look.
 select t.public_id, coalesce(t.entity, t.public_id) as entity, t.kind, t.type, t.state, t.attempts, t.retry_count, w.run_at, w.lane, w.lease_until, w.deadline,
 	w.claimed_by, coalesce(w.last_error, t.reason) as last_error, l.paused_at, l.reason as pause_reason, h.parked_until, p.polled_at,
@@ -146,10 +146,11 @@ select t.public_id, coalesce(t.entity, t.public_id) as entity, t.kind, t.type, t
 	when h.parked_until > now() then 'host_parked'
 	when w.lane = 'pull' and (p.polled_at is null or p.polled_at < now() - interval '5 minutes') then 'no_worker'
 	when w.lane <> 'pull' and not exists (select from sweeper s where s.beat_at > now() - interval '150 seconds') then 'no_sweeper'
-	when w.pace_key is not null then 'paced'
+	when w.pace_key is not null or w.lane = 'call' then 'paced'
 	else 'due' end as why
-from task t left join work w on w.tenant_id = t.tenant_id and w.id = t.id
+from task t left join work w on w.tenant_id = t.tenant_id and w.id = case when t.kind <> 'bulk_call' then t.id else
+		(select c.id from call c where c.tenant_id = t.tenant_id and c.task_id = t.id and c.ended_at is null order by c.n limit 1) end
 	left join lane l on l.name = w.lane
-	left join host_state h on h.host = w.host
+	left join host_state h on h.host = case when w.lane = 'call' then 'twilio' else w.host end
 	left join type_poll p on p.tenant_id = t.tenant_id and p.type = t.type
 where t.tenant_id = tg_tenant() and t.id = task_named($1, null)
