@@ -50,6 +50,7 @@ static CURL *smtp_new(struct tg_transfer *t)
 	ok = ok && curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, drop) == CURLE_OK;
 	ok = ok && curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->words) == CURLE_OK;
 	ok = ok && (o->ca_file == NULL || o->ca_file[0] == '\0' || curl_easy_setopt(e, CURLOPT_CAINFO, o->ca_file) == CURLE_OK);
+	ok = ok && transfer_leaves_resolver(e);
 	if (!ok)
 		abort();
 	return e;

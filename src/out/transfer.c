@@ -79,6 +79,17 @@ static int on_request(void *user, char *primary_ip, char *local_ip, int primary_
 	return refuse(t, primary_ip, tg_guard_judge(t->out->opt.guard, (const struct sockaddr *)&u)) ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
+/* A name server that says nothing must hold up its own transfer alone: at its timeout libcurl waits for the thread that resolves, and with it we all would. */
+bool transfer_leaves_resolver(CURL *e)
+{
+#if LIBCURL_VERSION_NUM >= 0x075700
+	return curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK;
+#else
+	(void)e;
+	return true;
+#endif
+}
+
 /* What is the same for all transfers is set once for the life of the handle. */
 static CURL *easy_new(struct tg_transfer *t)
 {
@@ -102,6 +113,7 @@ static CURL *easy_new(struct tg_transfer *t)
 	ok = ok && curl_easy_setopt(e, CURLOPT_PREREQDATA, (void *)t) == CURLE_OK;
 	ok = ok && curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->words) == CURLE_OK;
 	ok = ok && (o->ca_file == NULL || o->ca_file[0] == '\0' || curl_easy_setopt(e, CURLOPT_CAINFO, o->ca_file) == CURLE_OK);
+	ok = ok && transfer_leaves_resolver(e);
 	if (!ok)
 		abort();
 	return e;

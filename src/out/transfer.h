@@ -14,6 +14,7 @@ struct tg_out {
 };
 
 void transfer_line(void **list, const char *line);             /* appends to a curl_slist */
+bool transfer_leaves_resolver(CURL *);                         /* at a timeout; false where libcurl refuses */
 
 /* mail.c */
 CURL *mail_start(struct tg_out *, struct tg_transfer *);       /* the handle, ready but for its times */
