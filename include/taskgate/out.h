@@ -115,4 +115,10 @@ void tg_out_wait(struct tg_out *, struct pollfd *extra, unsigned n, int timeout_
 void tg_out_perform(struct tg_out *);
 struct tg_transfer *tg_out_ended(struct tg_out *);           /* one that has ended, NULL where none has */
 
+/* -- probe -- */
+
+/* Asks for url by GET, behind the guard, and waits, at most timeout_ms. NULL where the answer's status is below 400 (RFC 9110; redirects are not followed), else why
+ * not, for people, in the arena. All arguments are borrowed; nothing else may be under way in this tg_out. */
+const char *tg_out_probe(struct tg_out *, struct tg_arena *, const char *url, int timeout_ms);
+
 #endif

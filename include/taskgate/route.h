@@ -22,7 +22,8 @@ struct tg_code {
 
 enum tg_route_flag {
 	TG_ROUTE_SEVERAL = 1,      /* the handler needs more than one round trip */
-	TG_ROUTE_NO_DB = 2         /* answers without a database */
+	TG_ROUTE_NO_DB = 2,        /* answers without a database */
+	TG_ROUTE_PROBES = 4        /* where the server probes, the handler does so between authority and its statement: more than one round trip then */
 };
 
 struct tg_route {

@@ -214,7 +214,7 @@ static enum tg_rc transact(struct tg_call *c, const struct tg_caller *caller, en
 		tg_response_init(c->rs, c->arena);
 		*c->err = before;
 		c->tx->key = key;
-		c->tx->several = (c->route->flags & TG_ROUTE_SEVERAL) != 0;
+		c->tx->several = (c->route->flags & TG_ROUTE_SEVERAL) != 0 || (c->route->flags & TG_ROUTE_PROBES && c->server->probe != NULL);
 		c->tx->writes = false;
 		rc = run_once(c, caller, c->tx->granted ? NULL : &limit, refused);
 		if (rc != TG_OK && rc != TG_E_INDOUBT && strcmp(c->err->reason, "idempotency_replay") == 0)

@@ -43,13 +43,18 @@ static const struct tg_view created[] = {
 	{ "estimated_completion", "estimated_completion", TG_V_TIME, NULL, false },
 };
 
-/* Syntax is always judged, by the field's row; whether there is anything at it only where the operator wants that. */
+/* Syntax is always judged, by the field's row; whether there is anything at it only where the operator wants that, and only for a caller who may ask: else
+ * anybody could have us send requests, and keep us waiting. */
 static enum tg_rc probe(struct tg_call *c)
 {
 	const char *url = tg_text(c, "audio_url"), *why;
+	enum tg_rc rc;
 
-	if (url == NULL || tg_conf_int(TG_CONF_TASKGATE_AUDIO_PROBE) == 0 || c->server->probe == NULL)
+	if (url == NULL || c->server->probe == NULL)
 		return TG_OK;
+	rc = tg_tx_enter_alone(c->tx);
+	if (rc != TG_OK)
+		return rc;
 	why = c->server->probe(c->arena, url, PROBE_MS);
 	if (why == NULL)
 		return TG_OK;
@@ -101,8 +106,8 @@ static enum tg_rc get(struct tg_call *c)
 }
 
 static const struct tg_route routes[] = {
-	{ .name = "voicemail.create", .method = TG_PUT, .path = "/voicemail/{entity}", .scope = "disposition:write", .handler = create, .max_body = MIB,
-		FIELDS(create_fields), .codes = create_codes, .doc = "Creates a task that tells a voicemail's recipient of it." },
+	{ .name = "voicemail.create", .method = TG_PUT, .path = "/voicemail/{entity}", .scope = "disposition:write", .handler = create, .flags = TG_ROUTE_PROBES,
+		.max_body = MIB, FIELDS(create_fields), .codes = create_codes, .doc = "Creates a task that tells a voicemail's recipient of it." },
 	{ .name = "voicemail.get", .method = TG_GET, .path = "/voicemail/{entity}", .scope = "disposition:read", .handler = get,
 		FIELDS(get_fields), .codes = get_codes, .doc = "Status of a voicemail task, and what was really sent." },
 };
