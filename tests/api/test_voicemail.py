@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: MIT
 """PUT and GET /voicemail/{entity}: every row of the document's tables, and what its recipient really gets."""
+import contextlib
+import os
+import socket
+import threading
+import time
+
 import pytest
 
 from client import UTC
@@ -257,3 +263,107 @@ def test_cancel_takes_along_what_is_still_to_be_sent(own_stack, mailbox, twilio)
     assert [r["state"] for r in stack.rows("select state from task where tenant_id = %s order by seq", tenant.id)] == ["cancelled", "cancelled"]
     stack.ctl("lane", "resume", "mail")
     assert stack.value("select count(*) from work where tenant_id = %s", tenant.id) == 0 and mailbox.to(address) == []
+
+
+# -- TASKGATE_AUDIO_PROBE --
+
+@pytest.fixture(scope="module")
+def probing(make_stack):
+    return make_stack("probing", sweep=False, TASKGATE_AUDIO_PROBE=1)
+
+
+def probe(tenant, url, headers=None):
+    entity = fresh("v")
+    return entity, tenant.api.put(f"/voicemail/{entity}", body(audio_url=url), headers=headers)
+
+
+@pytest.mark.parametrize("reply", [Reply(200, b"x" * 5000), Reply(204, b""), Reply(206, b"x"), Reply(302, b"", {"Location": "http://127.0.0.1:1/"})], ids=lambda r: str(r.status))
+def test_probe_accessible(probing, receiver, reply):
+    tenant, path = probing.tenant(), f"/{fresh('audio')}"
+    entity, got = probe(tenant, receiver.script(path, reply))
+    got.ok(201)
+    seen, = receiver.at(path)
+    assert (seen.method, seen.body) == ("GET", b"") and "taskgate" in seen.headers["User-Agent"] and "Authorization" not in seen.headers
+    assert tenant.api.get(f"/voicemail/{entity}").ok().data["entity"] == entity
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 410, 500, 503])
+def test_probe_refused_by_its_server(probing, receiver, status):
+    tenant = probing.tenant()
+    before = tenant.footprint()
+    probe(tenant, receiver.script(f"/{fresh('audio')}", Reply(status)))[1].refused(422, "INVALID_AUDIO_URL", "audio_url", words=f"it answers {status}")
+    assert tenant.footprint() == before
+
+
+def test_probe_finds_no_listener(probing):
+    with contextlib.closing(socket.socket()) as s:
+        s.bind(("127.0.0.1", 0))
+        probe(probing.tenant(), f"http://127.0.0.1:{s.getsockname()[1]}/a.mp3")[1].refused(422, "INVALID_AUDIO_URL", "audio_url", words="onnect")
+
+
+def test_probe_is_cut_after_two_seconds(probing, receiver):
+    gate, tenant, path = threading.Event(), probing.tenant(), f"/{fresh('audio')}"
+    before = tenant.footprint()
+    try:
+        began = time.monotonic()
+        probe(tenant, receiver.script(path, Reply(gate=gate)))[1].refused(422, "INVALID_AUDIO_URL", "audio_url")
+        assert 1.9 < time.monotonic() - began < 4.5 and len(receiver.at(path)) == 1
+    finally:
+        gate.set()
+    assert tenant.footprint() == before
+
+
+def test_probe_is_kept_from_private_addresses(make_stack, receiver):
+    stack = make_stack("probing, guarded", sweep=False, TASKGATE_AUDIO_PROBE=1, TASKGATE_OUTBOUND_ALLOW="")
+    tenant, path = stack.tenant(), f"/{fresh('audio')}"
+    before = tenant.footprint()
+    for url in (receiver.script(path, Reply()), f"http://localhost:{receiver.port}{path}", f"http://[::ffff:127.0.0.1]:{receiver.port}{path}", "http://169.254.169.254/latest/"):
+        probe(tenant, url)[1].refused(422, "INVALID_AUDIO_URL", "audio_url", words="refused")
+    assert receiver.at(path) == [] and tenant.footprint() == before
+
+
+def test_probe_asks_for_nobody_who_may_not(probing, receiver):
+    """No token, an unknown one, one without the scope, a body that is refused, a repeat under its key: nothing is sent for them."""
+    tenant, path = probing.tenant(), f"/{fresh('audio')}"
+    url = receiver.script(path, Reply())
+    for client, status in ((probing.client(None), 401), (probing.client("x" * 43), 401), (tenant.client("disposition:read"), 403)):
+        assert client.put(f"/voicemail/{fresh('v')}", body(audio_url=url)).status == status
+    tenant.api.put(f"/voicemail/{fresh('v')}", body(audio_url=url, priority="urgent")).refused(400, "INVALID_REQUEST", "priority")
+    assert receiver.at(path) == []
+    entity, full, key = fresh("v"), body(audio_url=url), {"Idempotency-Key": fresh("k")}
+    first = tenant.api.put(f"/voicemail/{entity}", full, headers=key).ok(201)
+    again = tenant.api.put(f"/voicemail/{entity}", full, headers=key).ok(201)
+    assert again.body == first.body and again.headers["Idempotency-Replayed"] == "true" and len(receiver.at(path)) == 1
+
+
+def test_probe_leaves_no_connection_open(probing, receiver):
+    tenant = probing.tenant()
+
+    def sockets():
+        return {w.pid: sum(os.readlink(f"/proc/{w.pid}/fd/{n}").startswith("socket:") for n in os.listdir(f"/proc/{w.pid}/fd")) for w in probing.workers_of()}
+    probe(tenant, receiver.url("/"))[1].ok(201)
+    before = sockets()
+    for _ in range(8):
+        probe(tenant, receiver.url("/"))[1].ok(201)
+    assert sum(sockets().values()) <= sum(before.values()), (before, sockets())
+
+
+def test_off_by_default_nobody_is_asked(tenant, receiver):
+    path = f"/{fresh('audio')}"
+    create(tenant, audio_url=receiver.script(path, Reply(404)))
+    create(tenant, audio_url="http://127.0.0.1:1/nothing.mp3")
+    assert receiver.at(path) == []
+
+
+@pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="a sanitizer has memory of its own")
+@pytest.mark.parametrize("setting", [0, 1])
+def test_an_idle_worker_is_small(make_stack, receiver, setting):
+    """README: at most 6 MB of its own, also after it has asked for an audio_url."""
+    stack = make_stack("probing" if setting else "not probing", sweep=False, TASKGATE_AUDIO_PROBE=setting)
+    tenant = stack.tenant()
+    for _ in range(8):
+        probe(tenant, receiver.url("/"))[1].ok(201)
+    for w in stack.workers_of():
+        with open(f"/proc/{w.pid}/smaps_rollup") as f:
+            kb = sum(int(line.split()[1]) for line in f if line.startswith(("Private_Clean:", "Private_Dirty:")))
+        assert kb < 6 * 1024, kb
