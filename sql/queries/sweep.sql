@@ -58,8 +58,8 @@ select (select count(*) from promoted) as promoted, ceil(extract(epoch from leas
 
 -- name: sweep_expire
 -- Purpose: leases that ran out, attempts that outlived their timeout, tasks that nobody ever claimed or whose claims were all given back unsent.
--- $1 most rows of each kind, $2 time-to-live in seconds (0: none), $3 first pause in milliseconds. A task that is no longer processing leaves no work behind.
--- Result: one row, counts. Locks: work rows by skip locked, then tasks.
+-- $1 most rows of each kind, $2 time-to-live in seconds (0: none), $3 first pause in milliseconds. A task that is no longer processing leaves no work behind,
+-- and a message whose task has ended here is no longer in line. Result: one row, counts. Locks: work rows by skip locked, then tasks.
 with late as materialized (
 	select w.id, w.tenant_id, w.task_id, w.deadline <= now() and w.lane in ('handler', 'pull') as timed_out, false as never, null as why from work w
 	where w.lease_until < now() and (w.lane in ('handler', 'pull', 'mail') or w.lane = 'sms' and w.type is distinct from 'ask') and not exists (select from lane where name = 'expire' and paused_at is not null)
@@ -83,6 +83,8 @@ with late as materialized (
 ), again as (
 	update work w set ready = false, lease_until = null, deadline = null, claimed_by = null, last_error = m.reason, unsent_since = null, run_at = now() + retry_delay(m.attempts, $3::integer)
 	from moved m where w.id = m.id and w.id = any (array(select id from moved)) and m.state = 'pending'
+), unsaid as (
+	update message m set status = 'failed' where m.task_id = any (array(select id from moved where state <> 'pending')) and m.status in ('queued', 'rendering', 'sending')
 ), gone as (
 	delete from work w where w.id = any (array(select id from gone_by except all select id from moved where state = 'pending'))
 ), unsent as materialized (
