@@ -8,7 +8,8 @@
 
 /* form NULL: a GET. In the arena. */
 char *tg_twilio_signature(struct tg_arena *, const char *auth_token, const char *url, const struct tg_form *);
-/* In a time that does not depend on how much of it is right; given NULL is false. */
+/* For the address as it is, or with its port left out, or, where it has none, with that of its scheme: Twilio does either. In a time that does not depend on how much
+ * of it is right; given NULL is false. */
 bool tg_twilio_signature_valid(struct tg_arena *, const char *auth_token, const char *url, const struct tg_form *, const char *given);
 
 #endif

@@ -45,15 +45,36 @@ char *tg_twilio_signature(struct tg_arena *arena, const char *auth_token, const 
 	return tg_base64(arena, digest, sizeof digest);
 }
 
-bool tg_twilio_signature_valid(struct tg_arena *arena, const char *auth_token, const char *url, const struct tg_form *form, const char *given)
+/* The same address without its port, or, where it has none, with its scheme's. */
+static const char *with_other_port(struct tg_arena *arena, const char *url)
 {
-	const char *right = tg_twilio_signature(arena, auth_token, url, form);
+	const char *scheme = strstr(url, "://"), *host = scheme ? scheme + 3 : url, *end = host + strcspn(host, "/?#"), *p = end;
+
+	while (p > host && strchr(":]@", p[-1]) == NULL)
+		p--;
+	if (p > host && p[-1] == ':')
+		return tg_arena_printf(arena, "%.*s%s", (int)(p - 1 - url), url, end);
+	return tg_arena_printf(arena, "%.*s%s%s", (int)(end - url), url, strncasecmp(url, "https:", 6) == 0 ? ":443" : ":80", end);
+}
+
+static bool is_same(const char *right, const char *given)
+{
 	size_t i, n = strlen(right);
 	unsigned char wrong = 0;
 
-	if (!given || strlen(given) != n)
+	if (strlen(given) != n)
 		return false;
 	for (i = 0; i < n; i++)
 		wrong |= (unsigned char)(right[i] ^ given[i]);
 	return wrong == 0;
+}
+
+/* Some of what Twilio sends is signed for the address with its port and some without it; its own library takes both. */
+bool tg_twilio_signature_valid(struct tg_arena *arena, const char *auth_token, const char *url, const struct tg_form *form, const char *given)
+{
+	const char *other = with_other_port(arena, url);
+
+	if (!given)
+		return false;
+	return is_same(tg_twilio_signature(arena, auth_token, url, form), given) | is_same(tg_twilio_signature(arena, auth_token, other, form), given);
 }
