@@ -321,6 +321,64 @@ static void json_scan_gives_type_and_bytes_of_each_member(void **state)
 	assert_null(tg_json_member(&scan, "oo"));
 }
 
+static void json_scan_gives_type_and_bytes_of_each_element(void **state)
+{
+	static const char text[] = " [ {\"x\": [1,2] } ,[ ],\"t\\u00e4\\\"\", -1.50e3 ,true,false,\nnull , [[1],{\"a\":[2]}] ] ";
+	static const struct {
+		const char *bytes;
+		char type;
+	} expected[] = {
+		{ "{\"x\": [1,2] }", 'o' }, { "[ ]", 'a' }, { "\"t\\u00e4\\\"\"", 's' }, { "-1.50e3", 'n' }, { "true", 'b' }, { "false", 'b' }, { "null", '0' },
+		{ "[[1],{\"a\":[2]}]", 'a' },
+	};
+	size_t i;
+
+	(void)state;
+	assert_true(tg_json_scan(arena, text, sizeof text - 1, TG_JSON_STRICT, &scan));
+	assert_int_equal(scan.type, 'a');
+	assert_int_equal(scan.n, COUNT(expected));
+	for (i = 0; i < COUNT(expected); i++) {
+		assert_string_equal(scan.members[i].key, "");
+		assert_int_equal(scan.members[i].key_len, 0);
+		assert_int_equal(scan.members[i].type, expected[i].type);
+		assert_int_equal(scan.members[i].len, strlen(expected[i].bytes));
+		assert_memory_equal(text + scan.members[i].start, expected[i].bytes, scan.members[i].len);
+	}
+	/* What is within an element, or within an object's array, is none. */
+	assert_true(tg_json_scan(arena, "[[1,2,3]]", 9, TG_JSON_STRICT, &scan));
+	assert_int_equal(scan.n, 1);
+	assert_true(tg_json_scan(arena, "{\"a\":[1,2,3]}", 13, TG_JSON_STRICT, &scan));
+	assert_int_equal(scan.n, 1);
+	assert_string_equal(scan.members[0].key, "a");
+	assert_true(tg_json_scan(arena, "[ ]", 3, TG_JSON_STRICT, &scan));
+	assert_int_equal(scan.n, 0);
+	/* A trailing comma is no element; the ranges are those of the copy as well. */
+	assert_true(tg_json_scan(arena, "[1,{\"a\":2,},]", 13, TG_JSON_TRAILING_COMMA, &scan));
+	assert_int_equal(scan.n, 2);
+	assert_memory_equal(scan.text + scan.members[1].start, "{\"a\":2 }", 8);
+	assert_int_equal(scan.members[1].len, 8);
+}
+
+/* As many as there may be; each one is where the one before ended. */
+static void json_scan_gives_all_of_many_elements(void **state)
+{
+	static char text[60000];
+	size_t count, i, n = 0;
+
+	(void)state;
+	for (count = 1; count < 5000; count = 2 * count + 1) {
+		n = 0;
+		for (i = 0; i < count; i++)
+			n += (size_t)snprintf(text + n, sizeof text - n, "%s%zu", i ? ", " : "[", i);
+		text[n++] = ']';
+		assert_true(scan_exact(text, n, TG_JSON_STRICT));
+		assert_int_equal(scan.n, count);
+		for (i = 0; i < count; i++)
+			assert_int_equal(strtoull(text + scan.members[i].start, NULL, 10), i);
+		tg_arena_reset(arena);
+	}
+}
+
 static void json_scan_gives_the_type_of_the_whole(void **state)
 {
 	static const struct {
@@ -335,7 +393,7 @@ static void json_scan_gives_the_type_of_the_whole(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		assert_true(scan_exact(cases[i].text, strlen(cases[i].text), TG_JSON_STRICT));
 		assert_int_equal(scan.type, cases[i].type);
-		assert_int_equal(scan.n, 0);
+		assert_int_equal(scan.n, cases[i].type == 'a');
 		assert_null(tg_json_member(&scan, "a"));
 	}
 }
@@ -393,6 +451,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(json_scan_nests_up_to_its_depth_and_no_deeper, make_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(json_scan_bounds_the_number_of_values, make_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(json_scan_gives_type_and_bytes_of_each_member, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(json_scan_gives_type_and_bytes_of_each_element, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(json_scan_gives_all_of_many_elements, make_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(json_scan_gives_the_type_of_the_whole, make_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(json_scan_says_where_and_why_it_refused, make_arena, drop_arena),
 	};

@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -19,6 +20,7 @@
 
 static int port, closed_port;
 static pid_t server;
+static volatile int *closed;       /* shared with the server: connections that it has closed after a whole request */
 
 static int listen_on_a_free_port(int *number)
 {
@@ -38,24 +40,39 @@ static void say(int fd, const char *s, size_t n)
 		exit(0);
 }
 
-/* Whole requests are small and come in one piece over loopback: header and body are read until the body's last byte, '}'. */
-static void answer(int fd)
+/* Every body of these tests ends in '}', and a GET has none. */
+static bool is_whole(const char *request, size_t n)
 {
-	static char big[70000];
-	char request[4096] = "", head[256];
-	size_t n = 0;
-	const char *path;
+	if (strncmp(request, "GET ", 4) == 0)
+		return n >= 4 && strcmp(request + n - 4, "\r\n\r\n") == 0;
+	return n > 0 && request[n - 1] == '}';
+}
 
-	memset(big, 'x', sizeof big);
-	while (n < sizeof request - 1 && (n == 0 || request[n - 1] != '}')) {
-		ssize_t got = read(fd, request + n, sizeof request - 1 - n);
+static size_t read_request(int fd, char *request, size_t size)
+{
+	size_t n = 0;
+
+	request[0] = '\0';
+	while (n < size - 1 && !is_whole(request, n)) {
+		ssize_t got = read(fd, request + n, size - 1 - n);
 
 		if (got <= 0)
 			exit(0);
 		n += (size_t)got;
 		request[n] = '\0';
 	}
-	path = strncmp(request, "POST /", 6) == 0 ? request + 6 : "?";
+	return n;
+}
+
+static void answer(int fd)
+{
+	static char big[70000];
+	char request[4096], head[256];
+	size_t n = read_request(fd, request, sizeof request);
+	const char *path = strchr(request, '/');
+
+	memset(big, 'x', sizeof big);
+	path = path != NULL ? path + 1 : "?";
 	if (path[0] == 'e')
 		snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", n);
 	else if (path[0] == 'r')
@@ -64,15 +81,24 @@ static void answer(int fd)
 		snprintf(head, sizeof head, "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n");
 	else if (path[0] == 'b')
 		snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", sizeof big);
+	else if (path[0] == 'l')
+		snprintf(head, sizeof head, "HTTP/1.1 204 No Content\r\n\r\n");
 	else if (path[0] == 's')
 		pause();
-	else
-		exit(0);                /* closes in the middle */
+	else {
+		++*closed;              /* one request at a time */
+		exit(0);
+	}
 	say(fd, head, strlen(head));
 	if (path[0] == 'e')
 		say(fd, request, n);
 	if (path[0] == 'b')
 		say(fd, big, sizeof big);
+	if (path[0] == 'l') {
+		close(fd);              /* after it has promised to stay */
+		++*closed;
+		exit(0);
+	}
 }
 
 static void serve(int fd)
@@ -98,6 +124,9 @@ static int start_server(void **state)
 
 	(void)state;
 	close(other);
+	closed = mmap(NULL, sizeof *closed, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (closed == MAP_FAILED)
+		return 1;
 	server = fork();
 	if (server == 0) {
 		alarm(60);
@@ -277,6 +306,124 @@ static void transfer_guard_holds_over_a_kept_connection(void **state)
 	tg_out_free(out);
 }
 
+static void transfer_gets(void **state)
+{
+	static const char *const headers[] = { "Authorization: Basic eDp5", NULL };
+	struct tg_out *out = out_new(&nothing_allowed);
+	struct tg_transfer *t = tg_out_take(out);
+
+	(void)state;
+	t->method = TG_OUT_GET;
+	start(out, t, port, "echo?a=1", true);
+	assert_ptr_equal(finish(out), t);
+	assert_int_equal(t->status, 200);
+	assert_memory_equal(t->answer.data, "GET /echo?a=1 HTTP/1.1\r\n", 24);
+	assert_null(strstr(t->answer.data, "Content-Type"));
+	assert_null(strstr(t->answer.data, "Content-Length"));
+	assert_null(strstr(t->answer.data, "{}"));
+	assert_non_null(strstr(t->answer.data, "X-One: 1\r\n"));
+	tg_out_put(out, t);
+	/* The same handle posts again, as it did before. */
+	t = post(out, "echo");
+	assert_memory_equal(t->answer.data, "POST /echo HTTP/1.1\r\n", 21);
+	assert_non_null(strstr(t->answer.data, "Content-Length: 2\r\n"));
+	assert_non_null(strstr(t->answer.data, "\r\n\r\n{}"));
+	tg_out_put(out, t);
+	t = tg_out_take(out);
+	t->method = TG_OUT_GET;
+	t->url = tg_arena_printf(t->arena, "http://127.0.0.1:%d/echo", port);
+	t->headers = headers;
+	t->timeout_ms = 3000;
+	t->answer_max = 65536;
+	t->trusted = true;
+	tg_out_start(out, t);
+	assert_ptr_equal(finish(out), t);
+	assert_non_null(strstr(t->answer.data, "Authorization: Basic eDp5\r\n"));
+	assert_null(strstr(t->answer.data, "X-One"));
+	tg_out_free(out);
+}
+
+static void transfer_says_what_the_body_is(void **state)
+{
+	struct tg_out *out = out_new(&nothing_allowed);
+	struct tg_transfer *t = tg_out_take(out);
+
+	(void)state;
+	t->type = "application/x-www-form-urlencoded";
+	start(out, t, port, "echo", true);
+	assert_ptr_equal(finish(out), t);
+	assert_non_null(strstr(t->answer.data, "Content-Type: application/x-www-form-urlencoded\r\n"));
+	assert_null(strstr(t->answer.data, "application/json"));
+	tg_out_put(out, t);
+	/* What one transfer was told is not the next one's. */
+	t = post(out, "echo");
+	assert_non_null(strstr(t->answer.data, "Content-Type: application/json\r\n"));
+	assert_null(strstr(t->answer.data, "urlencoded"));
+	tg_out_free(out);
+}
+
+/* The server reads a request on a kept connection and closes without an answer: it may have done what it was asked for. libcurl then asks again over a new connection, by
+ * itself, and only `once` keeps it from that. */
+static void transfer_once_is_never_sent_twice(void **state)
+{
+	int once;
+
+	(void)state;
+	for (once = 0; once < 2; once++) {
+		struct tg_out *out = out_new(&nothing_allowed);
+		struct tg_transfer *t = post(out, "echo");
+
+		tg_out_put(out, t);
+		*closed = 0;
+		t = tg_out_take(out);
+		t->once = once;
+		start(out, t, port, "close", true);
+		assert_ptr_equal(finish(out), t);
+		assert_int_equal(t->result, TG_OUT_LOST);
+		assert_int_equal(t->status, 0);
+		assert_true(t->why[0] != '\0');
+		assert_int_equal(*closed, once ? 1 : 2);
+		tg_out_put(out, t);
+		/* What comes after it is sent as ever. */
+		t = post(out, "echo");
+		assert_int_equal(t->status, 200);
+		assert_false(t->once);
+		tg_out_free(out);
+	}
+}
+
+/* One that died while it was idle is another matter: nothing was sent on it, so a new one is opened, also where it must be sent once. */
+static void transfer_once_is_sent_where_the_kept_connection_died_idle(void **state)
+{
+	struct tg_out *out = out_new(&nothing_allowed);
+	int64_t until = tg_clock_ms() + 10000;
+	struct tg_transfer *t;
+
+	(void)state;
+	*closed = 0;
+	t = post(out, "last");
+	assert_int_equal(t->status, 204);
+	tg_out_put(out, t);
+	while (*closed == 0 && tg_clock_ms() < until)
+		poll(NULL, 0, 1);
+	assert_int_equal(*closed, 1);
+	*closed = 0;
+	t = tg_out_take(out);
+	t->once = true;
+	start(out, t, port, "echo", true);
+	assert_ptr_equal(finish(out), t);
+	assert_int_equal(t->result, TG_OUT_ANSWERED);
+	assert_int_equal(t->status, 200);
+	tg_out_put(out, t);
+	/* On a fresh connection no one repeats anything: one request, lost. */
+	tg_out_free(out);
+	out = out_new(&nothing_allowed);
+	t = post(out, "close");
+	assert_int_equal(t->result, TG_OUT_LOST);
+	assert_int_equal(*closed, 1);
+	tg_out_free(out);
+}
+
 static void transfer_pool_is_bounded_and_many_run_at_once(void **state)
 {
 	struct tg_out *out = out_new(&nothing_allowed);
@@ -311,6 +458,10 @@ int main(void)
 		cmocka_unit_test(transfer_ends_at_its_timeout),
 		cmocka_unit_test(transfer_is_guarded_unless_trusted_or_allowed),
 		cmocka_unit_test(transfer_guard_holds_over_a_kept_connection),
+		cmocka_unit_test(transfer_gets),
+		cmocka_unit_test(transfer_says_what_the_body_is),
+		cmocka_unit_test(transfer_once_is_never_sent_twice),
+		cmocka_unit_test(transfer_once_is_sent_where_the_kept_connection_died_idle),
 		cmocka_unit_test(transfer_pool_is_bounded_and_many_run_at_once),
 	};
 
