@@ -76,5 +76,5 @@ bool tg_twilio_signature_valid(struct tg_arena *arena, const char *auth_token, c
 
 	if (!given)
 		return false;
-	return is_same(tg_twilio_signature(arena, auth_token, url, form), given) | is_same(tg_twilio_signature(arena, auth_token, other, form), given);
+	return is_same(tg_twilio_signature(arena, auth_token, url, form), given) || is_same(tg_twilio_signature(arena, auth_token, other, form), given);
 }
