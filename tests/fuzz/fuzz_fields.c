@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * fuzz_fields: any bytes as URI and body against the field table of every route. The first line of the input is the request's path and query, the
+ * fuzz_fields: any bytes as URI and body against the field table of every route, also as an object and an array within a body. The first line of the input is the request's path and query, the
  * rest its body. Whatever is accepted must be a text that PostgreSQL takes: NUL-free UTF-8. It needs no database. */
 #include <assert.h>
 #include <stdint.h>
@@ -19,6 +19,26 @@ static void check_values(const struct tg_route *route, const struct tg_value *va
 	}
 }
 
+/* The same rows as members of an object within the body, and of the objects of an array: of what the body holds itself, so that what one accepts the other does. */
+static void try_nested(const struct tg_route *route, struct tg_request *rq)
+{
+	struct tg_value values[TG_FIELDS_MAX], *items;
+	struct tg_error err;
+	size_t count;
+
+	if (tg_fields_object(route->fields, route->n_fields, rq->arena, rq->body, rq->body_len, "next_action", values, &err) == TG_OK)
+		check_values(route, values);
+	else
+		assert(err.rc != TG_OK && err.message[0] != '\0' && strncmp(err.field, "next_action", 11) == 0);
+	if (tg_fields_items(route->fields, route->n_fields, rq->arena, rq->body, rq->body_len, "attachments", 20, &items, &count, &err) == TG_OK) {
+		assert(count <= 20);
+		for (size_t i = 0; i < count; i++)
+			check_values(route, items + i * route->n_fields);
+	} else {
+		assert(err.rc != TG_OK && err.message[0] != '\0' && strncmp(err.field, "attachments", 11) == 0);
+	}
+}
+
 static void try_route(const struct tg_api *api, const struct tg_route *route, struct tg_request *rq)
 {
 	struct tg_value values[TG_FIELDS_MAX];
@@ -29,6 +49,7 @@ static void try_route(const struct tg_api *api, const struct tg_route *route, st
 		check_values(route, values);
 	else
 		assert(err.rc != TG_OK && err.message[0] != '\0');
+	try_nested(route, rq);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target: whatever json_scan accepts, json-c's strict parser must accept and see the same members; each member's
- * bytes must lie in the text and be JSON by themselves; and a text with trailing commas must be strict without them. */
+ * Fuzz target: whatever json_scan accepts, json-c's strict parser must accept and see the same members or elements;
+ * the bytes of each must lie in the text and be JSON by themselves; and a text with trailing commas must be strict without them. */
 #include <assert.h>
 #include <json-c/json.h>
 #include <stdint.h>
@@ -47,22 +47,34 @@ static json_object *parse(const char *text, size_t size)
 	return object;
 }
 
-static void check_members(struct tg_arena *arena, const struct tg_json_scan *scan, size_t size, json_object *object)
+/* What json-c has as the i-th of an array, or under the member's name. */
+static json_object *value_of(const struct tg_json_scan *scan, json_object *whole, size_t i)
+{
+	const struct tg_json_member *m = &scan->members[i];
+	json_object *value;
+
+	assert(strlen(m->key) == m->key_len && tg_utf8_valid(m->key, m->key_len));
+	if (scan->type == 'a') {
+		assert(m->key_len == 0);
+		return json_object_array_get_idx(whole, i);
+	}
+	assert(tg_json_member(scan, m->key) == m);
+	assert(json_object_object_get_ex(whole, m->key, &value));
+	return value;
+}
+
+static void check_members(struct tg_arena *arena, const struct tg_json_scan *scan, size_t size, json_object *whole)
 {
 	const struct tg_json_member *m;
 	struct tg_json_scan part;
-	json_object *value;
 	size_t i, last = 0;
 
-	assert((size_t)json_object_object_length(object) == scan->n);
+	assert((scan->type == 'a' ? json_object_array_length(whole) : (size_t)json_object_object_length(whole)) == scan->n);
 	for (i = 0; i < scan->n; i++) {
 		m = &scan->members[i];
 		assert(m->start > last && m->len > 0 && m->start + m->len < size);
 		last = m->start + m->len;
-		assert(strlen(m->key) == m->key_len && tg_utf8_valid(m->key, m->key_len));
-		assert(tg_json_member(scan, m->key) == m);
-		assert(json_object_object_get_ex(object, m->key, &value));
-		same_type(m->type, value);
+		same_type(m->type, value_of(scan, whole, i));
 		assert(tg_json_scan(arena, scan->text + m->start, m->len, TG_JSON_STRICT, &part));
 		assert(part.type == m->type);
 	}
@@ -73,7 +85,7 @@ static void check_accepted(struct tg_arena *arena, const struct tg_json_scan *sc
 	json_object *object = parse(scan->text, size);
 
 	same_type(scan->type, object);
-	if (scan->type == 'o')
+	if (scan->type == 'o' || scan->type == 'a')
 		check_members(arena, scan, size, object);
 	else
 		assert(scan->n == 0);
