@@ -62,6 +62,22 @@ class Answer:
             assert re.search(words, body["error"]["message"]), repr(self)
         return self
 
+    def detailed(self, status, detail=None, words=None):
+        """The calls document's one error shape, and the headers that a refusal of this status owes. detail: the whole text."""
+        assert self.status == status, repr(self)
+        assert self.headers.get("Content-Type") == "application/json" and self.headers.get("X-Request-Id"), repr(self)
+        assert list(self.json) == ["detail"] and isinstance(self.json["detail"], str) and self.json["detail"], repr(self)
+        assert self.headers.get("WWW-Authenticate") == ("Bearer" if status == 401 else None), repr(self)
+        if status == 405:
+            assert self.headers.get("Allow"), repr(self)
+        if status in (429, 503):
+            assert re.fullmatch(r"[1-9]\d*", self.headers.get("Retry-After", "")), repr(self)
+        if detail is not None:
+            assert self.json["detail"] == detail, repr(self)
+        if words is not None:
+            assert re.search(words, self.json["detail"]), repr(self)
+        return self
+
 
 class Client:
     """One keep-alive connection. token None sends none; a request's own headers win."""
@@ -115,6 +131,9 @@ class Client:
 
     def post(self, path, json=None, **more):
         return self.request("POST", path, json, **more)
+
+    def delete(self, path, **more):
+        return self.request("DELETE", path, **more)
 
 
 def raw(host, port, sent, timeout=15):

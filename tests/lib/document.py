@@ -4,13 +4,14 @@ compares an answer with the document's own."""
 import json
 import re
 import shlex
+import textwrap
 import urllib.parse
 
 
 class Example:
     """title of its section, method, path (with the query), headers, body (bytes or None), answer (parsed JSON)."""
 
-    def __init__(self, title, command, answer):
+    def __init__(self, title, command, answer=None):
         self.title, self.answer = title, answer
         self.method, self.headers, self.body, url = "GET", {}, None, None
         words = shlex.split(command.replace("\\\n", " "))
@@ -55,6 +56,17 @@ def examples(text):
             assert len(commands) == len(answers) == 1, title
             found[title] = Example(title, commands[0], answers[0])
     return found
+
+
+def sections(text, level=3):
+    """{title: text} of the sections whose headings have that many `#`; each ends at the next heading of its level or a higher one."""
+    parts = re.split(rf"^{'#' * level} ", text, flags=re.M)[1:]
+    return {p.split("\n", 1)[0].strip(): re.split(rf"^#{{2,{max(level - 1, 2)}}} ", p, flags=re.M)[0] for p in parts}
+
+
+def blocks(text, language):
+    """The contents of all fenced blocks of a language in their order, those within a list too."""
+    return [textwrap.dedent(c) for _, lang, c in re.findall(r"^( *)```(\w*)\n(.*?)^\1```", text, flags=re.M | re.S) if lang == language]
 
 
 def table(text, title, heading):
