@@ -97,7 +97,7 @@ static void consider(struct tg_call *c, const struct tg_api *api, const char *pr
 	for (size_t i = 0; i < api->n_routes; i++) {
 		int fixed = path_fits(c, api->routes[i].path, (size_t)from);
 
-		if (fixed < best->fixed)
+		if (fixed < 0 || fixed < best->fixed)
 			continue;
 		if (fixed > best->fixed)
 			*best = (struct best){ -1, fixed, 0 };
@@ -129,15 +129,21 @@ static void allow(struct tg_call *c, unsigned methods)
 int tg_route_match(struct tg_call *c)
 {
 	struct best best = { -1, -1, 0 };
-	int base = 0;
+	int base = 0, below = 0;
 
 	c->api = tg_apis[0];
 	for (size_t a = 0; a < tg_n_apis; base += (int)tg_apis[a++]->n_routes) {
 		for (const char *const *p = tg_apis[a]->prefixes; *p != NULL; p++) {
 			int from = prefix_fits(c->rq, *p);
 
-			if (from >= 0)
-				consider(c, tg_apis[a], *p, from, base, &best);
+			if (from < 0)
+				continue;
+			/* Where no path fits, the API below whose prefix the request stands tells so (spec README decision 19). */
+			if (best.fixed < 0 && from > below) {
+				c->api = tg_apis[a];
+				below = from;
+			}
+			consider(c, tg_apis[a], *p, from, base, &best);
 		}
 	}
 	if (best.fixed < 0) {
