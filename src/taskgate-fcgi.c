@@ -28,6 +28,8 @@ static enum tg_rc check(struct tg_error *err)
 	rc = tg_guard_parse(&guard, tg_conf_text(TG_CONF_TASKGATE_OUTBOUND_ALLOW), err);
 	if (rc != TG_OK)
 		return rc;
+	if (tg_conf_celery()[0] != '\0')
+		tg_log(TG_LOG_INFO, "settings.ignored", "names=%s why=\"the queue and its results are in the database\"", tg_conf_celery());
 	db = tg_db_new(tg_conf_text(TG_CONF_TASKGATE_DATABASE), "taskgate-fcgi");
 	rc = tg_db_check_role(db, "taskgate_api", tg_clock_ms() + 5000, err);
 	tg_db_free(db);

@@ -34,6 +34,8 @@ enum tg_rc tg_conf_load(const char *file, struct tg_error *err) TG_MUSTCHECK;
 const char *tg_conf_text(enum tg_conf);       /* borrowed for ever; "" where unset */
 long long tg_conf_int(enum tg_conf);
 enum tg_conf_origin tg_conf_origin(enum tg_conf);
+/* CELERY_* of the file and the environment, comma separated: taken and ignored, so that a worker's old settings need not be cleared out. "" where there are none. */
+const char *tg_conf_celery(void);
 const struct tg_conf_row *tg_conf_row(enum tg_conf);
 bool tg_conf_has_word(enum tg_conf, const char *word);   /* is word one of the comma separated ones? */
 

@@ -43,6 +43,11 @@ static struct {
 	enum tg_conf_origin origin;
 } settings[TG_CONF__MAX];
 
+/* Names of settings that others know and that have no meaning here, as they were met; one that does not fit is left out. */
+static char celery[200];
+
+extern char **environ;
+
 /* Where a value stands: the file and its line, or the environment. */
 struct place {
 	const char *file;
@@ -154,6 +159,20 @@ static bool is_foreign(const char *name)
 	return false;
 }
 
+/* name ends at its `=` or at its end. */
+static void note_celery(const char *name)
+{
+	size_t n = strcspn(name, "="), len = strlen(celery);
+	const char *known;
+
+	if (strncmp(name, "CELERY_", strlen("CELERY_")) != 0 || strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") < n || len + n + 2 > sizeof celery)
+		return;
+	for (known = celery; (known = strstr(known, "CELERY_")) != NULL; known += strcspn(known, ","))
+		if (strcspn(known, ",") == n && strncmp(known, name, n) == 0)
+			return;
+	snprintf(celery + len, sizeof celery - len, "%s%.*s", len ? "," : "", (int)n, name);
+}
+
 static enum tg_rc set_named(const char *name, const char *value, const struct place *place, struct tg_error *err)
 {
 	enum tg_conf conf;
@@ -161,7 +180,10 @@ static enum tg_rc set_named(const char *name, const char *value, const struct pl
 	for (conf = 0; conf < TG_CONF__MAX; conf++)
 		if (strcmp(rows[conf].name, name) == 0)
 			return set(conf, value, place, err);
-	return is_foreign(name) ? TG_OK : refuse(err, name, place, "there is no such setting");
+	if (!is_foreign(name))
+		return refuse(err, name, place, "there is no such setting");
+	note_celery(name);
+	return TG_OK;
 }
 
 static enum tg_rc read_line(char *line, size_t n, const struct place *place, struct tg_error *err)
@@ -231,13 +253,21 @@ enum tg_rc tg_conf_load(const char *file, struct tg_error *err)
 		settings[conf].value = NULL;
 		settings[conf].origin = TG_CONF_DEFAULT;
 	}
+	celery[0] = '\0';
 	rc = read_file(file, err);
+	for (char **e = environ; e && *e; e++)
+		note_celery(*e);
 	for (conf = 0; rc == TG_OK && conf < TG_CONF__MAX; conf++) {
 		value = getenv(rows[conf].name);
 		if (value)
 			rc = set(conf, value, &environment, err);
 	}
 	return rc;
+}
+
+const char *tg_conf_celery(void)
+{
+	return celery;
 }
 
 const char *tg_conf_text(enum tg_conf conf)

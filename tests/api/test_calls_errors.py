@@ -4,6 +4,7 @@
 import pytest
 
 import calling
+import document
 from calling import API
 from stack import fresh
 from waiting import until
@@ -196,6 +197,24 @@ def test_public_url_is_not_set(make_stack, twilio):
     assert tenant.footprint() == before
     for route, fields, _ in QUEUEING:
         tenant.api.post(f"{API}/{route}", dict(fields, webhook_url="https://example.com/twiml")).ok()
+
+
+def test_celerys_settings_are_taken_ignored_and_told_of(own_stack, shared, twilio):
+    """The document's environment block, whole, in taskgate.conf and in the environment: one line of the log names what has no meaning here, and no value."""
+    text = (shared / "spec" / "calls.md").read_text()
+    block, = document.blocks(document.sections(text, 2)["Environment Variables"], "bash")
+    settings = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+    assert set(settings) == {"TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"}
+    settings["TWILIO_PHONE_NUMBER"] = "+15005550006"       # a placeholder that is too long to be a number
+    stack = own_stack(sweep=False, **settings)
+    lines = [line for line in stack.log("fcgi").splitlines() if "CELERY" in line]
+    assert len(lines) == 1 and "settings.ignored names=CELERY_BROKER_URL,CELERY_RESULT_BACKEND" in lines[0] and "redis" not in lines[0]
+    stack.tenant().api.post(f"{API}/queue-single-call", ONE).ok()
+    told = stack.program("taskgate-fcgi", "-t", env={"CELERY_TASK_ALWAYS_EAGER": "1"})
+    assert "CELERY_TASK_ALWAYS_EAGER" in told.stderr and told.returncode == 0
+    for program, words in (("taskgatectl", ["conf"]), ("taskgate-sweep", ["--once"])):
+        done = stack.program(program, *words, env={"CELERY_BROKER_URL": "redis://localhost:6379/0"})
+        assert done.returncode == 0 and "CELERY" not in done.stdout + done.stderr
 
 
 # -- what is out of order --

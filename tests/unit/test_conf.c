@@ -26,6 +26,8 @@ static int clear_environment(void **state)
 	(void)state;
 	for (conf = 0; conf < TG_CONF__MAX; conf++)
 		unsetenv(tg_conf_row(conf)->name);
+	unsetenv("CELERY_BROKER_URL");
+	unsetenv("CELERY_RESULT_BACKEND");
 	return 0;
 }
 
@@ -213,6 +215,25 @@ static void conf_has_word_compares_whole_words(void **state)
 	assert_int_equal(load(""), TG_OK);
 }
 
+static void conf_knows_the_celery_settings_that_it_ignores(void **state)
+{
+	char many[4096] = "";
+
+	(void)state;
+	assert_int_equal(load(""), TG_OK);
+	assert_string_equal(tg_conf_celery(), "");
+	setenv("CELERY_RESULT_BACKEND", "redis://localhost:6379/0", 1);
+	assert_int_equal(load("CELERY_BROKER_URL=redis://:secret@localhost:6379/0\nCELERY_BROKER_URL=again\nCELERY_BROKER=x\n"), TG_OK);
+	assert_string_equal(tg_conf_celery(), "CELERY_BROKER_URL,CELERY_BROKER,CELERY_RESULT_BACKEND");
+	unsetenv("CELERY_RESULT_BACKEND");
+	for (int i = 0; i < 40; i++)
+		snprintf(many + strlen(many), sizeof many - strlen(many), "CELERY_LONG_NAME_OF_A_SETTING_%d=x\n", i);
+	assert_int_equal(load(many), TG_OK);
+	assert_true(strlen(tg_conf_celery()) > 100 && strlen(tg_conf_celery()) < 200 && !strchr(tg_conf_celery(), '='));
+	assert_int_equal(load(""), TG_OK);
+	assert_string_equal(tg_conf_celery(), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +245,7 @@ int main(void)
 		cmocka_unit_test(conf_never_says_a_secret),
 		cmocka_unit_test(conf_wants_a_named_file_to_be_readable),
 		cmocka_unit_test(conf_has_word_compares_whole_words),
+		cmocka_unit_test(conf_knows_the_celery_settings_that_it_ignores),
 	};
 
 	return cmocka_run_group_tests(tests, clear_environment, NULL);
