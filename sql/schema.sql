@@ -981,7 +981,7 @@ CREATE FUNCTION public.campaign_result(p_tenant uuid, p_task uuid) RETURNS json
     AS $$
 	select case t.kind when 'call' then (select json_build_object('success', c.state = 'completed', 'call_sid', c.sid, 'status', c.status, 'to_number', c.number,
 			'from_number', p.from_number, 'created_at', to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'duration', c.duration,
-			'metadata', b.input, 'task_id', t.public_id, 'unique_call_id', t.public_id || '_' || c.number || '_' || coalesce(extract(epoch from c.granted_at)::bigint, 0),
+			'metadata', b.input, 'task_id', t.public_id, 'unique_call_id', t.public_id || '_' || c.number || '_' || coalesce(floor(extract(epoch from c.granted_at)), 0),
 			'gathered', coalesce(c.gathered, '[]'::json))
 			from call c where c.tenant_id = t.tenant_id and c.task_id = t.id)
 		else json_build_object('success', true, 'total_calls', p.total, 'successful_calls', p.completed, 'failed_calls', p.failed, 'cancelled_calls', p.cancelled,

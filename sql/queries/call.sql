@@ -23,7 +23,8 @@ select m.public_id, m.created_at, m.scheduled_at from call_schedule($1, $2, $3, 
 select t.public_id, call_word(t.state) as status, case when t.state = 'completed' then 100 else coalesce(t.progress, 0) end as progress,
 	case when t.state = 'processing' then coalesce(t.progress_message, 'Initializing call')
 		when t.state = 'pending' and t.scheduled_at > now() then 'Call scheduled' when t.state = 'pending' then 'Call queued'
-		else coalesce(case when t.state = 'cancelled' then t.reason end, (select g.why from state_edge g where g.machine = t.machine and g.event = t.event and g.to_state = t.state limit 1)) end as message,
+		else coalesce(case when t.state = 'cancelled' then t.reason end, (select g.why from state_edge g where g.machine = t.machine and g.event = t.event and g.to_state = t.state
+			order by (g.from_state = 'processing') = (t.attempts > 0) desc limit 1)) end as message,
 	case when t.state = 'completed' then b.output end as result, case when t.state in ('failed', 'expired') then coalesce(t.reason, 'the call ' || t.state) end as error,
 	t.created_at, t.updated_at
 from task t left join task_body b on b.tenant_id = t.tenant_id and b.task_id = t.id
