@@ -252,7 +252,10 @@ begin
 		return;
 	end if;
 	if p_paced then
-		room := least(room, pace_room('account', coalesce(p_per_second, 2147483647), 1));
+		room := least(room, pace_room('account', p_per_second, 1));
+	end if;
+	if room <= 0 then
+		return;
 	end if;
 	for q in with recursive line as (
 			(select k.tenant_id, k.host from work k where k.lane = 'call' and k.lane <> 'pull' and k.ready and k.lease_until is null order by k.tenant_id, k.host limit 1)
@@ -282,7 +285,7 @@ begin
 				perform call_ends(w.tenant_id, w.id, 'failed', null, null, null, why);
 				continue;
 			end if;
-			update call k set state = 'dialling', outstanding = true, slot = true, attempts = k.attempts + 1, granted_at = clock_timestamp(), departed_at = null, reason = null
+			update call k set state = 'dialling', outstanding = p_paced, slot = p_paced, attempts = k.attempts + 1, granted_at = clock_timestamp(), departed_at = null, reason = null
 				where k.tenant_id = w.tenant_id and k.id = w.id and k.state = 'pending';
 			continue when not found;
 			if p_paced then
@@ -347,13 +350,16 @@ CREATE FUNCTION public.call_departs(c public.call, p_delay_s integer, p_at times
     LANGUAGE plpgsql
     AS $$
 begin
-	if not c.outstanding then
+	if c.state <> 'dialling' then
 		return;
 	end if;
-	perform from pace where key = 'account' for update;
-	update pace set outstanding = outstanding - 1, departures = departures || case when p_at is not null then array[(extract(epoch from p_at) * 1000000)::bigint] else '{}' end
-		where key in ('account', pace_key(c.task_id, p_delay_s)) and outstanding > 0;
-	update call set outstanding = false, departed_at = p_at where tenant_id = c.tenant_id and id = c.id;
+	if c.outstanding then
+		perform from pace where key = 'account' for update;
+		update pace set outstanding = greatest(outstanding - 1, 0),
+				departures = departures || case when p_at is not null then array[(extract(epoch from p_at) * 1000000)::bigint] else '{}' end
+			where key in ('account', pace_key(c.task_id, p_delay_s));
+	end if;
+	update call set outstanding = false, departed_at = coalesce(c.departed_at, p_at) where tenant_id = c.tenant_id and id = c.id;
 end $$;
 
 --
@@ -1507,11 +1513,12 @@ CREATE FUNCTION public.pace_room(p_key text, p_limit integer, p_window_s integer
     AS $$
 declare p record; moment bigint; next integer;
 begin
-	if p_limit is null then
-		return 2147483647;
-	end if;
 	insert into pace (key) values (p_key) on conflict do nothing;
 	select outstanding, departures into p from pace where key = p_key for update;
+	if p_limit is null then
+		update pace set departures = '{}', open_at = null where key = p_key and (departures <> '{}' or open_at is not null);
+		return 2147483647;
+	end if;
 	moment := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
 	p.departures := array(select d from unnest(p.departures) d where d > moment - p_window_s * 1000000::bigint and d <= moment + p_window_s * 1000000::bigint order by d);
 	-- Room comes with the age of this one, where it does not depend on what is under way.
