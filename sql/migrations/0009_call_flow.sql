@@ -317,12 +317,13 @@ begin
 		case when c.hangup then coalesce(c.reason, 'hung up') when p_status <> 'completed' then format('Twilio reported %s%s', p_status, coalesce(' (' || p_code || ')', '')) end);
 end $$;
 
--- The outcome of asking (p_detail is the call), finding (p_detail holds the list) or hanging up. p_lost_s: after that time Twilio's list is believed.
+-- The outcome of asking (p_detail is the call), finding (p_detail holds the list) or hanging up. A list without the call is believed where it was asked for when the third
+-- of p_pauses had passed since the request can have left, at the end of its lease at the latest: an older one may lag.
 create function follow_settle(p_id uuid, p_fence bigint, p_outcome text, p_detail json, p_reason text, p_wait_s integer, p_pauses integer[]) returns boolean
 language plpgsql volatile as $$
-declare w record; c call; found_sid text; one json;
+declare w record; c call; one json; sure timestamptz;
 begin
-	select k.tenant_id, k.task_id, k.type into w from work k where k.id = p_id and k.fence = p_fence and k.deadline is not null and k.lane = 'follow' for update;
+	select k.tenant_id, k.task_id, k.type, k.run_at into w from work k where k.id = p_id and k.fence = p_fence and k.deadline is not null and k.lane = 'follow' for update;
 	if not found then
 		return false;
 	end if;
@@ -331,16 +332,17 @@ begin
 		delete from work where id = p_id;
 		return true;
 	end if;
+	sure := coalesce(c.departed_at, c.granted_at) + make_interval(secs => p_pauses[3]);
 	if p_outcome = 'listed' then
 		select e into one from json_array_elements(p_detail -> 'calls') e
 			where e ->> 'to' = c.number and (e ->> 'date_created')::timestamptz >= c.granted_at - interval '5 seconds' and not exists (select from call o where o.sid = e ->> 'sid')
 			order by (e ->> 'date_created')::timestamptz limit 1;
 		if found then
 			perform call_becomes(w.tenant_id, p_id, one ->> 'status', one ->> 'sid', (one ->> 'duration')::integer, null, p_pauses[2]);
-		elsif c.granted_at < now() - make_interval(secs => p_pauses[3]) then
+		elsif w.run_at >= sure then
 			perform call_ends(w.tenant_id, p_id, case when c.hangup then 'cancelled' else 'failed' end, null, null, null, format('not dialled: Twilio knows of no such call (%s)', c.reason));
 		else
-			perform call_follow(p_id, 'find', least(120, p_pauses[2] * 2 ^ least(c.asked, 6)));
+			perform call_follow(p_id, 'find', least(120, p_pauses[2] * 2 ^ least(c.asked, 6), greatest(0.1, extract(epoch from sure - now()))));
 		end if;
 	elsif p_outcome = 'asked' then
 		if not call_becomes(w.tenant_id, p_id, p_detail ->> 'status', c.sid, (p_detail ->> 'duration')::integer, null, p_pauses[2]) or exists (select from work where id = p_id) then
@@ -516,7 +518,7 @@ begin
 			where k.lane = 'call' and k.run_at <= now() and k.lease_until is null order by k.id for update of k loop
 		update task set state = 'processing', event = 'claim', reason = 'the database was restored; asking Twilio what was dialled', started_at = now(), attempts = attempts + 1
 			where tenant_id = w.tenant_id and id = w.task_id and state = 'pending';
-		update call set state = 'unknown', granted_at = w.created_at, reason = 'the database was restored' where tenant_id = w.tenant_id and id = w.id and state = 'pending';
+		update call set state = 'unknown', granted_at = w.created_at, departed_at = now(), reason = 'the database was restored' where tenant_id = w.tenant_id and id = w.id and state = 'pending';
 		perform call_follow(w.id, 'find', 0);
 		n := n + 1;
 	end loop;

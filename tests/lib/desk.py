@@ -18,14 +18,15 @@ class Desk:
 
     def __init__(self, database, tenant, name="desk", pauses=PAUSES):
         self.tenant, self.name, self.pauses = str(tenant), name, list(pauses)
-        self.sweep, self.api = database.connect("taskgate_sweep"), database.connect("taskgate_api")
-        for connection in (self.sweep, self.api):
+        self.sweep, self.api, self.ctl = database.connect("taskgate_sweep"), database.connect("taskgate_api"), database.connect("taskgate_ctl")
+        for connection in (self.sweep, self.api, self.ctl):
             connection.autocommit = True
         self.ask(self.api, "select set_config('tg.tenant', %s, false), set_config('tg.scopes', 'all', false)", self.tenant)
 
     def close(self):
         self.sweep.close()
         self.api.close()
+        self.ctl.close()
 
     def ask(self, connection, sql, *values):
         with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as c:
@@ -44,6 +45,10 @@ class Desk:
 
     def list_number(self, number):
         self.ask(self.api, "select do_not_call_add(%s, 'asked')", number)
+
+    def restored(self):
+        """What the operator says after a backup was restored."""
+        self.ask(self.ctl, "select calls_after_restore()")
 
     # -- the sweeper --
 

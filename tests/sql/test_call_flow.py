@@ -68,3 +68,49 @@ def test_a_departure_is_kept_although_the_count_was_lost(desk):
     desk.ask(desk.sweep, "update pace set outstanding = 0")
     desk.accept(grant)
     assert [len(p["departures"]) for p in desk.pace().values()] == [1, 1] and at_zero(desk) is False
+
+
+# -- what is concluded of an answer that never came --
+
+def listed(desk, call, *calls):
+    """What Twilio's list is found to hold; gives the call as it then is."""
+    assert desk.follow(call, "listed", {"calls": list(calls)}) == "find"
+    return desk.call(call)
+
+
+def as_listed(to, call_sid=None, at=None, status="in-progress", sender="+15005550006"):
+    at = at or datetime.datetime.now(datetime.timezone.utc)
+    return {"sid": call_sid or sid(), "to": to, "from": sender, "status": status, "duration": None, "date_created": at.strftime("%a, %d %b %Y %H:%M:%S +0000")}
+
+
+def lost_long_ago(desk, call, departed="now()", due="now()"):
+    desk.ask(desk.sweep, f"update call set granted_at = now() - interval '1 day', departed_at = {departed} where id = %s", call)
+    desk.ask(desk.sweep, f"update work set run_at = {due} where id = %s", call)
+
+
+def test_not_dialled_is_concluded_from_the_end_of_the_lease_on(desk):
+    """The grant may be long ago: the request could leave as long as its lease ran."""
+    call, _ = dialled(desk, lease_s=-1)
+    assert desk.expire() == 1 and desk.call(call)["state"] == "unknown"
+    desk.ask(desk.sweep, "update call set granted_at = granted_at - interval '1 day' where id = %s", call)
+    assert listed(desk, call)["state"] == "unknown"
+    assert 0 < (desk.work(call)["run_at"] - desk.call(call)["departed_at"]).total_seconds() <= 600
+    lost_long_ago(desk, call, "now() - interval '601 seconds'")
+    ended = listed(desk, call)
+    assert ended["state"] == "failed" and ended["reason"].startswith("not dialled") and at_zero(desk)
+
+
+def test_a_list_that_was_asked_for_too_early_concludes_nothing(desk):
+    """Its answer may have waited in the sweeper for a database that was away."""
+    call, grant = dialled(desk)
+    desk.settle(grant, "fail", reason="no answer")
+    lost_long_ago(desk, call, "now() - interval '601 seconds'", "now() - interval '100 seconds'")
+    assert listed(desk, call)["state"] == "unknown"
+    assert listed(desk, call)["state"] == "failed", "the next one is asked for at once, and counts"
+
+
+def test_after_a_restore_the_list_has_its_time_too(desk):
+    task = desk.queue(number())
+    desk.ask(desk.sweep, "update task set created_at = now() - interval '1 day' where id = %s", task["id"])
+    desk.restored()
+    assert listed(desk, task["id"])["state"] == "unknown" and desk.call(task["id"])["departed_at"] is not None
