@@ -1131,7 +1131,7 @@ $$;
 CREATE FUNCTION public.follow_settle(p_id uuid, p_fence bigint, p_outcome text, p_detail json, p_reason text, p_wait_s integer, p_pauses integer[]) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
-declare w record; c call; one json; sure timestamptz;
+declare w record; c call; p campaign; one json; sure timestamptz;
 begin
 	select k.tenant_id, k.task_id, k.type, k.run_at into w from work k where k.id = p_id and k.fence = p_fence and k.deadline is not null and k.lane = 'follow' for update;
 	if not found then
@@ -1142,12 +1142,17 @@ begin
 		delete from work where id = p_id;
 		return true;
 	end if;
+	select * into p from campaign g where g.tenant_id = w.tenant_id and g.task_id = w.task_id;
 	sure := coalesce(c.departed_at, c.granted_at) + make_interval(secs => p_pauses[3]);
 	if p_outcome = 'listed' then
 		select e into one from json_array_elements(p_detail -> 'calls') e
-			where e ->> 'to' = c.number and (e ->> 'date_created')::timestamptz >= c.granted_at - interval '5 seconds' and not exists (select from call o where o.sid = e ->> 'sid')
+			where e ->> 'to' = c.number and coalesce(e ->> 'from' = p.from_number, true) and (e ->> 'date_created')::timestamptz >= c.granted_at - interval '5 seconds'
+				and not exists (select from call o where o.sid = e ->> 'sid')
 			order by (e ->> 'date_created')::timestamptz limit 1;
-		if found then
+		if found and exists (select from call o where o.number = c.number and o.state = 'dialling') then
+			-- It may be that one's, whose answer is under way.
+			perform call_follow(p_id, 'find', least(p_pauses[2], 5));
+		elsif one is not null then
 			perform call_becomes(w.tenant_id, p_id, one ->> 'status', one ->> 'sid', (one ->> 'duration')::integer, null, p_pauses[2]);
 		elsif w.run_at >= sure then
 			perform call_ends(w.tenant_id, p_id, case when c.hangup then 'cancelled' else 'failed' end, null, null, null, format('not dialled: Twilio knows of no such call (%s)', c.reason));
@@ -3113,6 +3118,12 @@ CREATE INDEX audit_by_principal ON public.audit USING btree (principal_id, at);
 --
 
 CREATE INDEX audit_by_tenant ON public.audit USING btree (tenant_id, id);
+
+--
+-- Name: call_dialling; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX call_dialling ON public.call USING btree (number) WHERE ((state)::text = 'dialling'::text);
 
 --
 -- Name: call_number; Type: INDEX; Schema: public; Owner: -

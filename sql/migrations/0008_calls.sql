@@ -52,6 +52,7 @@ alter table call alter column id set not null, drop constraint call_pkey, add pr
 	add constraint call_id_taken unique (id), add constraint call_ended check ((ended_at is not null) = (state in ('completed', 'failed', 'cancelled')));
 create unique index call_sid on call (sid) where sid is not null;
 create index call_unknown on call (tenant_id, granted_at) where state = 'unknown';
+create index call_dialling on call (number) where state = 'dialling';   -- of all tenants: Twilio's list has them all
 
 -- A limiter: of the account, of all single calls together, of a campaign. What is granted and has not departed yet counts as departing at any moment, so that in no
 -- window of a limit's length more calls depart than it allows, however long each took to leave. Everybody locks the account's row first.

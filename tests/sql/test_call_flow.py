@@ -114,3 +114,27 @@ def test_after_a_restore_the_list_has_its_time_too(desk):
     desk.ask(desk.sweep, "update task set created_at = now() - interval '1 day' where id = %s", task["id"])
     desk.restored()
     assert listed(desk, task["id"])["state"] == "unknown" and desk.call(task["id"])["departed_at"] is not None
+
+
+def test_the_list_is_read_for_our_own_call_alone(desk):
+    """Another sender's call to the number is not ours, nor is one that another call of ours has, nor one from before the grant."""
+    to = number()
+    first, first_grant = dialled(desk, to)
+    desk.accept(first_grant, "CA" + "1" * 32)
+    call, grant = dialled(desk, to)
+    desk.settle(grant, "fail", reason="no answer")
+    before = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=60)
+    assert listed(desk, call, as_listed(to, "CA" + "1" * 32), as_listed(to, sender="+15005550009"), as_listed(number()), as_listed(to, at=before))["state"] == "unknown"
+    found = listed(desk, call, as_listed(to, "CA" + "2" * 32))
+    assert (found["state"], found["sid"], found["status"]) == ("accepted", "CA" + "2" * 32, "in-progress")
+
+
+def test_nobody_takes_the_call_of_one_whose_answer_is_under_way(desk):
+    to = number()
+    lost, lost_grant = dialled(desk, to)
+    desk.settle(lost_grant, "fail", reason="no answer")
+    other, other_grant = dialled(desk, to)
+    assert listed(desk, lost, as_listed(to, "CA" + "3" * 32))["state"] == "unknown"
+    assert desk.accept(other_grant, "CA" + "3" * 32) and desk.call(other)["sid"] == "CA" + "3" * 32
+    lost_long_ago(desk, lost, "now() - interval '601 seconds'")
+    assert listed(desk, lost, as_listed(to, "CA" + "3" * 32))["state"] == "failed"
