@@ -351,12 +351,13 @@ begin
 		end if;
 	elsif p_outcome = 'asked' then
 		if not call_becomes(w.tenant_id, p_id, p_detail ->> 'status', c.sid, (p_detail ->> 'duration')::integer, null, p_pauses[2]) or exists (select from work where id = p_id) then
-			perform call_follow(p_id, case when c.hangup and w.type <> 'hangup' then 'hangup' else 'ask' end, p_pauses[2]);
+			perform call_follow(p_id, case when c.hangup and w.type <> 'hangup' then 'hangup' else 'ask' end, case when c.hangup and w.type <> 'hangup' then 0 else p_pauses[2] end);
 		end if;
 	elsif p_outcome = 'gone' then
 		perform call_ends(w.tenant_id, p_id, case when c.hangup then 'cancelled' else 'failed' end, null, null, '20404', 'Twilio does not know the call any more');
 	else
-		perform call_follow(p_id, w.type, greatest(p_wait_s, least(p_pauses[2], 5)));
+		-- What cannot be hung up may have ended by itself, and nobody said so.
+		perform call_follow(p_id, case when w.type = 'hangup' and p_outcome = 'fail' then 'ask' else w.type end, greatest(p_wait_s, least(p_pauses[2], 5)));
 	end if;
 	return true;
 end $$;

@@ -138,3 +138,18 @@ def test_nobody_takes_the_call_of_one_whose_answer_is_under_way(desk):
     assert desk.accept(other_grant, "CA" + "3" * 32) and desk.call(other)["sid"] == "CA" + "3" * 32
     lost_long_ago(desk, lost, "now() - interval '601 seconds'")
     assert listed(desk, lost, as_listed(to, "CA" + "3" * 32))["state"] == "failed"
+
+
+def test_what_cannot_be_hung_up_is_asked_for(desk):
+    """Twilio refuses to hang up what has ended by itself; where its report was lost as well, only asking tells."""
+    task = desk.queue(number())
+    grant, = desk.claim()
+    desk.accept(grant)
+    desk.cancel(task)
+    assert desk.follow(task["id"], "fail", reason="Twilio answered 400") == "hangup" and desk.work(task["id"])["type"] == "ask"
+    assert desk.follow(task["id"], "asked", {"sid": "x", "status": "in-progress", "duration": None}) == "ask"
+    work = desk.work(task["id"])
+    assert work["type"] == "hangup" and work["ready"], "it talks: hung up at once"
+    assert desk.follow(task["id"], "fail", reason="Twilio answered 400") == "hangup"
+    desk.follow(task["id"], "asked", {"sid": "x", "status": "completed", "duration": "3"})
+    assert desk.call(task["id"])["state"] == "cancelled" and desk.work(task["id"]) is None and at_zero(desk)
