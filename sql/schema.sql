@@ -186,6 +186,8 @@ begin
 	end if;
 	select * into p from campaign g where g.tenant_id = p_tenant and g.task_id = c.task_id;
 	perform call_departs(c, p.delay_s, p_at);
+	update task set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = attempts + 1
+		where c.state = 'pending' and tenant_id = p_tenant and id = c.task_id and state = 'pending';
 	update call set state = 'accepted', sid = coalesce(sid, p_sid), status = coalesce(status, 'queued'), asked = 0 where tenant_id = p_tenant and id = p_id;
 	if p.delay_s is null then
 		update task set progress = 90, progress_message = 'Call created successfully', updated_at = now() where tenant_id = p_tenant and id = c.task_id and state = 'processing';
@@ -643,6 +645,10 @@ begin
 	perform set_config('tg.request', p_request, true), set_config('tg.remote', p_remote, true);
 	perform from work w where w.id = c.id for update;
 	perform call_becomes(c.tenant_id, c.id, p_status, p_sid, p_duration, p_code, p_ask_s);
+	update call k set sid = p_sid where k.tenant_id = c.tenant_id and k.id = c.id and k.sid is null and k.ended_at is not null;
+	if found then
+		perform call_log(c.tenant_id, c.task_id, 'error', format('Twilio reports %s of a call to %s that was taken for not dialled', p_status, c.number));
+	end if;
 	select * into p from campaign g where g.tenant_id = c.tenant_id and g.task_id = c.task_id;
 	if p.status_url is not null then
 		insert into delivery (tenant_id, id, task_id, seq, event, url, form)
@@ -681,7 +687,7 @@ CREATE FUNCTION public.call_script(p_call uuid, p_sid text) RETURNS json
     SET search_path TO 'pg_catalog', 'public'
     AS $$
 	select coalesce(b.input, '{}'::json) from call c left join task_body b on b.tenant_id = c.tenant_id and b.task_id = c.task_id
-	where c.sid = p_sid or (c.id = p_call and c.sid is null) limit 1
+	where c.sid = p_sid or c.id = p_call order by (c.id = p_call) is true desc limit 1
 $$;
 
 --

@@ -153,3 +153,44 @@ def test_what_cannot_be_hung_up_is_asked_for(desk):
     assert desk.follow(task["id"], "fail", reason="Twilio answered 400") == "hangup"
     desk.follow(task["id"], "asked", {"sid": "x", "status": "completed", "duration": "3"})
     assert desk.call(task["id"])["state"] == "cancelled" and desk.work(task["id"]) is None and at_zero(desk)
+
+
+# -- what Twilio says out of turn --
+
+@pytest.mark.parametrize("status", ["ringing", "completed"])
+def test_a_report_of_a_call_that_waits_for_its_next_try_is_the_truth(desk, status):
+    """Twilio was taken to have refused it: it is not dialled again."""
+    call, grant = dialled(desk)
+    desk.settle(grant, "again", reason="Twilio answered 429")
+    assert desk.call(call)["state"] == "pending"
+    assert desk.report(call, sid(), status)["fresh"]
+    desk.promote()
+    assert desk.claim() == [] and desk.call(call)["state"] == {"ringing": "accepted"}.get(status, status)
+    state, = desk.ask(desk.sweep, "select state from task where id = %s", call)
+    assert state["state"] == {"ringing": "processing"}.get(status, status) and desk.pace()["single"]["outstanding"] == 0
+
+
+def test_a_report_of_a_call_that_was_taken_for_not_dialled_is_told(desk):
+    """Its end is final, but a person learns of it, and the next report finds it by its sid."""
+    call, grant = dialled(desk)
+    desk.settle(grant, "fail", reason="no answer")
+    lost_long_ago(desk, call, "now() - interval '601 seconds'")
+    assert listed(desk, call)["state"] == "failed"
+    name = sid()
+    assert desk.report(call, name, "ringing")["fresh"] and desk.report(None, name, "completed", 1)["known"]
+    assert desk.call(call)["state"] == "failed" and desk.call(call)["sid"] == name
+    logged = desk.ask(desk.sweep, "select level, message from task_log where task_id = %s order by id desc limit 1", call)[0]
+    assert logged["level"] == "error" and "taken for not dialled" in logged["message"]
+
+
+def test_a_call_says_what_it_was_made_for(desk):
+    """The address that Twilio got with the call is sure; a sid may have been found in a list."""
+    to = number()
+    mine, grant = dialled(desk, to)
+    desk.settle(grant, "fail", reason="no answer")
+    other, other_grant = dialled(desk, to)
+    desk.settle(other_grant, "fail", reason="no answer")
+    name = sid()
+    assert listed(desk, mine, as_listed(to, name))["state"] == "accepted"
+    desk.ask(desk.sweep, "update task_body set input = '{\"message\": \"for the other\"}' where task_id = %s", other)
+    assert desk.ask(desk.api, "select call_script(%s, %s) ->> 'message' as message", other, name)[0]["message"] == "for the other"
