@@ -219,6 +219,8 @@ begin
 				where k.lane = 'call' and k.lane <> 'pull' and k.ready and k.lease_until is null and k.tenant_id = q.tenant_id and k.host = q.host
 				order by k.priority desc, k.run_at, k.id limit least(mine, 500) + 20 for update of k skip locked loop
 			exit when mine <= 0;
+			-- number_hold's lock (migration 0007): who is listing the number at this moment is not overlooked, and not waited for.
+			continue when not pg_try_advisory_xact_lock(hashtextextended('number ' || w.tenant_id::text || w.number, 0));
 			why := call_refused(w.tenant_id, w.number);
 			if why is not null then
 				perform call_ends(w.tenant_id, w.id, 'failed', null, null, null, why);

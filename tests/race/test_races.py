@@ -8,7 +8,7 @@ import racing
 
 FILES = sorted(pathlib.Path(__file__).parent.glob("*.race"))
 DATA = ("task", "task_body", "task_tag", "task_event", "task_log", "work", "delivery", "idempotency", "rate_window", "type_poll", "host_state", "sweeper", "task_type",
-        "message", "message_file", "message_event", "twilio_event", "call", "callback", "contact", "agent", "entity", "recipient", "do_not_call")
+        "message", "message_file", "message_event", "twilio_event", "call", "campaign", "pace", "callback", "contact", "agent", "entity", "recipient", "do_not_call")
 
 
 @pytest.fixture(scope="module")
