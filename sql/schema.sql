@@ -1856,6 +1856,20 @@ begin
 end $$;
 
 --
+-- Name: task_work(uuid, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.task_work(p_task uuid, p_kind text) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+	if p_kind <> 'bulk_call' then
+		return p_task;
+	end if;
+	return (select c.id from call c where c.tenant_id = tg_tenant() and c.task_id = p_task and c.ended_at is null order by c.n limit 1);
+end $$;
+
+--
 -- Name: template_render(text, jsonb, boolean); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -4524,6 +4538,14 @@ GRANT ALL ON FUNCTION public.task_of_kind(p_name text, p_kind text) TO taskgate_
 REVOKE ALL ON FUNCTION public.task_state_now(p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.task_state_now(p_id uuid) TO taskgate_api;
 GRANT ALL ON FUNCTION public.task_state_now(p_id uuid) TO taskgate_ctl;
+
+--
+-- Name: FUNCTION task_work(p_task uuid, p_kind text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.task_work(p_task uuid, p_kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.task_work(p_task uuid, p_kind text) TO taskgate_ctl;
+GRANT ALL ON FUNCTION public.task_work(p_task uuid, p_kind text) TO taskgate_api;
 
 --
 -- Name: FUNCTION template_render(p_text text, p_data jsonb, p_html boolean); Type: ACL; Schema: public; Owner: -

@@ -538,3 +538,12 @@ begin
 	end loop;
 	return n;
 end $$;
+
+-- The work of a task: its own, or a campaign's next number's. A function, since a case with a subquery in it is no key for an index.
+create function task_work(p_task uuid, p_kind text) returns uuid language plpgsql stable as $$
+begin
+	if p_kind <> 'bulk_call' then
+		return p_task;
+	end if;
+	return (select c.id from call c where c.tenant_id = tg_tenant() and c.task_id = p_task and c.ended_at is null order by c.n limit 1);
+end $$;

@@ -148,8 +148,8 @@ select t.public_id, coalesce(t.entity, t.public_id) as entity, t.kind, t.type, t
 	when w.lane <> 'pull' and not exists (select from sweeper s where s.beat_at > now() - interval '150 seconds') then 'no_sweeper'
 	when w.pace_key is not null or w.lane = 'call' then 'paced'
 	else 'due' end as why
-from task t left join work w on w.tenant_id = t.tenant_id and w.id = case when t.kind <> 'bulk_call' then t.id else
-		(select c.id from call c where c.tenant_id = t.tenant_id and c.task_id = t.id and c.ended_at is null order by c.n limit 1) end
+from task t left join lateral (select k.id, k.run_at, k.lane, k.host, k.lease_until, k.deadline, k.claimed_by, k.last_error, k.attempt, k.unsent_since, k.pace_key from work k
+		where k.tenant_id = t.tenant_id and k.id = task_work(t.id, t.kind) limit 1) w on true
 	left join lane l on l.name = w.lane
 	left join host_state h on h.host = case when w.lane = 'call' then 'twilio' else w.host end
 	left join type_poll p on p.tenant_id = t.tenant_id and p.type = t.type

@@ -134,7 +134,7 @@ def test_an_unclear_answer_is_not_dialled_again(tenant, twilio, reply):
     assert shown["status"] == "PROGRESS"
     until(lambda: [s for s in twilio.requests if s.method == "GET" and ("To", number) in s.query], "a question for it")
     never(lambda: len(twilio.creations(number)) > 1, "a second dial")
-    tenant.stack.run("update call set granted_at = granted_at - interval '1 hour' where tenant_id = %s and number = %s", tenant.id, number)
+    tenant.stack.run("update call set granted_at = granted_at - interval '1 hour', departed_at = departed_at - interval '1 hour' where tenant_id = %s and number = %s", tenant.id, number)
     tenant.stack.run("update work w set run_at = now() from call c where c.id = w.id and c.number = %s", number)
     done = calling.wait(tenant.api, made["task_id"])
     assert done["status"] == "FAILURE" and done["error"].startswith("not dialled: Twilio knows of no such call ("), done

@@ -39,16 +39,16 @@ def fences(text):
     return re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.M | re.S)
 
 
-def sections(text):
-    """(title, text) of the sections `### Title`; each ends where a part above it begins."""
-    for section in re.split(r"^### ", text, flags=re.M)[1:]:
-        yield section.split("\n", 1)[0].strip(), re.split(r"^## ", section, flags=re.M)[0]
+def sections(text, level=3):
+    """{title: text} of the sections whose headings have that many `#`; each ends at the next heading of its level or a higher one."""
+    parts = re.split(rf"^{'#' * level} ", text, flags=re.M)[1:]
+    return {p.split("\n", 1)[0].strip(): re.split(rf"^#{{2,{max(level - 1, 2)}}} ", p, flags=re.M)[0] for p in parts}
 
 
 def examples(text):
     """All examples of a document, by the title of their section."""
     found = {}
-    for title, section in sections(text):
+    for title, section in sections(text).items():
         blocks = fences(section)
         commands = [c for lang, c in blocks if lang == "bash"]
         answers = [json.loads(c) for lang, c in blocks if lang == "json"]
@@ -58,12 +58,6 @@ def examples(text):
     return found
 
 
-def sections(text, level=3):
-    """{title: text} of the sections whose headings have that many `#`; each ends at the next heading of its level or a higher one."""
-    parts = re.split(rf"^{'#' * level} ", text, flags=re.M)[1:]
-    return {p.split("\n", 1)[0].strip(): re.split(rf"^#{{2,{max(level - 1, 2)}}} ", p, flags=re.M)[0] for p in parts}
-
-
 def blocks(text, language):
     """The contents of all fenced blocks of a language in their order, those within a list too."""
     return [textwrap.dedent(c) for _, lang, c in re.findall(r"^( *)```(\w*)\n(.*?)^\1```", text, flags=re.M | re.S) if lang == language]
@@ -71,7 +65,7 @@ def blocks(text, language):
 
 def table(text, title, heading):
     """Rows (lists of cells) of the table under `#### heading` in the section `### title`."""
-    section = next(s for t, s in sections(text) if t == title)
+    section = sections(text)[title]
     part = re.split(r"^#### ", section, flags=re.M)
     part = next(p for p in part if p.split("\n", 1)[0].strip() == heading)
     rows = [[c.strip() for c in line.strip().strip("|").split("|")] for line in part.split("\n") if line.startswith("|")]
