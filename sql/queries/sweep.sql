@@ -345,10 +345,15 @@ select count(*) filter (where s.settled) as settled, count(*) filter (where s.re
 from (select id, fence, outcome, detail, reason, wait_s from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::integer[]) o(id, fence, outcome, detail, reason, wait_s)
 	order by id) o cross join lateral message_settle(o.id, o.fence, o.outcome, o.detail::json, o.reason, o.wait_s, $7::integer[]) s
 
+-- name: sweep_call_hold
+-- Purpose: before the outcomes of calls are told, in the same transaction: holds the work of all of them, since nobody waits for work who has the limiters. $1 work ids.
+-- Result: one row. Locks: work by id.
+select count(*) as held from (select w.id from work w where w.id = any ($1::uuid[]) order by w.id for update) w
+
 -- name: sweep_call_settle
 -- Purpose: outcomes of dials. $1 work ids, $2 fences, $3 outcomes (accepted, refuse, again, unsent, release, fail: its outcome is unknown), $4 Twilio's answers (JSON) or null, $5 reasons,
 -- $6 seconds before which no retry may come, $7 pauses (integer[]): milliseconds before the first retry, seconds before Twilio is asked, seconds until its list is believed;
--- $8 milliseconds since each request left. Result as of sweep_message_settle. Locks: work by id, then pace, campaign, task.
+-- $8 milliseconds since each answer came, or failed to. Result as of sweep_message_settle. Locks: work (sweep_call_hold), then pace, campaign, task.
 select count(*) filter (where s.settled) as settled, 0 as retried, count(*) filter (where s.settled) as told, count(*) filter (where not s.settled) as stale
 from (select id, fence, outcome, detail, reason, wait_s, ago_ms from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::integer[], $8::integer[])
 	o(id, fence, outcome, detail, reason, wait_s, ago_ms) order by id) o

@@ -102,6 +102,25 @@ static void take_batch(struct job_list *from, struct job_list *batch)
 	}
 }
 
+/* The work of all calls of the round is held before one of them is settled: a report of one of them may be under way. */
+static bool queue_hold(struct sweep *s)
+{
+	static const enum sweep_lane lanes[] = { LANE_CALL, LANE_FOLLOW };
+	const char *params[1];
+	struct tg_buf ids;
+
+	tg_buf_init(&ids, s->arena);
+	for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++)
+		for (const struct sweep_job *j = s->settling.jobs[lanes[i]].head; j != NULL; j = j->next)
+			put_item(&ids, j->id);
+	if (ids.len == 0)
+		return false;
+	tg_buf_put(&ids, "}", 1);
+	params[0] = ids.data;
+	tg_db_queue(s->link[LINK_SETTLE].db, TG_SQL_SWEEP_CALL_HOLD, params, 1);
+	return true;
+}
+
 static void queue_beat(struct sweep *s, int64_t now, bool leaves, int *queued)
 {
 	const char *params[] = { s->host, s->pid, s->started_at, tg_arena_printf(s->arena, "%llu", (unsigned long long)s->settled), leaves ? "t" : "f" };
@@ -122,9 +141,11 @@ void sweep_settle_send(struct sweep *s, bool leaves)
 	int queued;
 
 	tg_db_start(link->db);
-	queued = queue_hosts(s);
-	for (int lane = 0; lane < LANE__MAX; lane++) {
+	for (int lane = 0; lane < LANE__MAX; lane++)
 		take_batch(&s->done[lane], &s->settling.jobs[lane]);
+	queued = queue_hosts(s);
+	queued += queue_hold(s);
+	for (int lane = 0; lane < LANE__MAX; lane++) {
 		s->settling.settle[lane] = -1;
 		if (s->settling.jobs[lane].n == 0)
 			continue;
