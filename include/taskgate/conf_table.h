@@ -41,7 +41,7 @@ ROW(TASKGATE_CALLS_PACING,   WORD, 0, 0,  "on", OPEN, "on or off; off dials with
 ROW(TASKGATE_CALL_RING,      INT,  5, 600,  "60", OPEN, "seconds that a called telephone rings")
 ROW(TASKGATE_CALL_MACHINE_DETECTION, WORD, 0, 0,  "off", OPEN, "off, Enable or DetectMessageEnd: whether Twilio tells people from answering machines")
 ROW(TASKGATE_CALL_RECORD,    INT,  0, 1,  "0", OPEN, "1: Twilio records the calls")
-ROW(TASKGATE_CALL_LOST,      INT,  10, 86400,  "600", OPEN, "seconds after which Twilio's list of calls is believed to be complete")
+ROW(TASKGATE_CALL_LOST,      INT,  1, 86400,  "600", OPEN, "seconds after which Twilio's list of calls is believed to be complete")
 ROW(SMTP_URL,                TEXT, 0, 2048,  "", SECRET, "mail server: smtp://user:password@host:587, or smtps:// for TLS from the first byte")
 ROW(SMTP_FROM,               TEXT, 0, 254,  "", OPEN, "address that mails come from where the task names none")
 ROW(SMTP_STARTTLS,           WORD, 0, 0,  "auto", OPEN, "auto, always or never; auto demands it where SMTP_URL has a password and tries it elsewhere")

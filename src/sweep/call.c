@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * call: the lanes that dial and that follow what was dialled. A dial leaves at most once: its grant is committed before, libcurl may not repeat it, and whatever is not a clear
- * yes or no from Twilio leaves the call unknown; only a request of which no byte left, or that Twilio put off (408, 429), is dialled again. */
+ * call: the lanes that dial and that follow what was dialled. A dial leaves at most once: its grant is committed before, it never leaves when its lease has run out, libcurl may
+ * not repeat it, and whatever is not a clear yes or no from Twilio leaves the call unknown; only a request of which no byte left, or that Twilio put off (408, 429), is dialled again. */
 #include <string.h>
 
 #include "sweep_internal.h"
@@ -9,6 +9,7 @@
 
 #define ANSWER_MAX (64 * 1024)
 #define LIST_MAX (1024 * 1024)
+#define LEASE_MORE_MS 10000            /* a grant's lease is that much longer than its timeout (sweep_call_claim) */
 
 static void put_options(struct tg_buf *form)
 {
@@ -45,6 +46,8 @@ const char *sweep_call_prepare(struct sweep *s, struct sweep_job *j, struct tg_r
 	t->url = sweep_twilio_url(j, "Calls", NULL);
 	t->headers = sweep_twilio_authorization(j);
 	t->answer_max = ANSWER_MAX;
+	/* Behind its lease others take the call for dialled, and count on it: the lease began after the claim was sent. */
+	j->deadline_ms = j->claimed_ms + j->timeout_ms + LEASE_MORE_MS;
 	return NULL;
 }
 

@@ -81,6 +81,12 @@ static void start(struct sweep *s, struct sweep_job *j, int64_t now)
 	tg_out_start(s->out, t);
 }
 
+/* What may be sent once is not sent at all when somebody else may count it already: this process was stopped, or the claim's answer took that long. */
+static bool is_too_late(const struct sweep_job *j, int64_t now)
+{
+	return j->transfer->once && j->deadline_ms != 0 && now >= j->deadline_ms;
+}
+
 void sweep_jobs_start(struct sweep *s)
 {
 	int64_t now = tg_clock_ms();
@@ -93,9 +99,9 @@ void sweep_jobs_start(struct sweep *s)
 		if (j->host->fails >= 5) {
 			leave_queue(s, j);
 			sweep_job_done(s, j, "unsent", "its host does not answer");
-		} else if (s->stopping || (!room && now - j->claimed_ms > WAIT_MOST_MS)) {
+		} else if (s->stopping || (!room && now - j->claimed_ms > WAIT_MOST_MS) || is_too_late(j, now)) {
 			leave_queue(s, j);
-			sweep_job_done(s, j, "release", s->stopping ? "the sweeper left" : "no free slot");
+			sweep_job_done(s, j, "release", s->stopping ? "the sweeper left" : room ? "its lease has run out" : "no free slot");
 		} else if (room) {
 			start(s, j, now);
 		} else {

@@ -6,6 +6,7 @@ rule(statements) is asked at each sync with the names of the prepared statements
   'before'  cut before the server has seen anything since the sync before it: nothing was committed
   'after'   the server sees the sync and has answered it, the client gets none of it: all was committed
   'silent'  the server sees nothing more and the client hears nothing more, but the line stays
+  'held'    the server sees the sync and answers it, the client gets that and all that follows when release() is called
 A rule that struck is gone; `struck` is set."""
 import socket
 import struct
@@ -23,6 +24,8 @@ class Line:
         self.server.connect(str(proxy.real))
         self.syncs = self.readies = 0
         self.mute, self.cut_at, self.swallow = False, None, 0
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         for work in (self.from_client, self.from_server):
             threading.Thread(target=self.guarded, args=(work,), daemon=True).start()
 
@@ -87,6 +90,10 @@ class Line:
         if action is None:
             return False
         self.proxy.rule = None
+        if action == "held":
+            self.may_answer.clear()
+            self.proxy.struck.set()
+            return False
         self.mute = True
         if action == "before":
             self.cut_at = self.syncs
@@ -109,6 +116,7 @@ class Line:
             if self.swallow:
                 self.swallow -= kind == b"Z"
             elif not self.mute:
+                self.may_answer.wait()
                 self.client.sendall(whole)
             elif self.cut_at is not None and self.readies > self.cut_at:
                 return
@@ -135,6 +143,10 @@ class Proxy:
                 self.lines.append(Line(self, client))
             except OSError:
                 client.close()
+
+    def release(self):
+        for line in self.lines:
+            line.may_answer.set()
 
     def database(self, user="taskgate_api"):
         return f"host={self.folder} port=5432 dbname=taskgate user={user}"
