@@ -79,7 +79,8 @@ static void queue_jobs(struct sweep *s, enum sweep_lane lane, const struct job_l
 		put_item(&column[DETAIL], j->detail);
 		put_item(&column[REASON], sweep_clean(s->arena, j->reason));
 		put_number(&column[WAIT], j->wait_s);
-		put_number(&column[AGO], j->ended_ms == 0 ? 0 : now - j->ended_ms);
+		/* Rounded down, so that a departure is never recorded before the answer came. */
+		put_number(&column[AGO], j->ended_ms == 0 || now <= j->ended_ms ? 0 : now - j->ended_ms - 1);
 	}
 	for (int i = 0; i < COLUMNS; i++) {
 		tg_buf_put(&column[i], "}", 1);
