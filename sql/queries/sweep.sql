@@ -144,7 +144,7 @@ from leased m left join task_body b on b.tenant_id = m.tenant_id and b.task_id =
 
 -- name: sweep_webhook_claim
 -- Purpose: the same for deliveries. $1 to $5 as above, $6 webhook timeout in seconds. The body tells of the event as it was: its reason and its
--- time come from the history. Locks: work by skip locked.
+-- time come from the history. A form that is there already tells of no event. Locks: work by skip locked.
 with picked as materialized (
 	select id, failing from lane_pick('webhook', $1::integer, $3::text[], $4::integer[], $5::integer)
 ), leased as (
@@ -160,9 +160,10 @@ select l.id, l.tenant_id, l.fence, l.attempt, l.host, d.url, d.form, s.keys, ext
 	e.to_state as status, case when e.to_state = 'completed' then b.output end as result, coalesce(e.reason, g.why) as reason,
 	(select p.failing from picked p where p.id = l.id) as failing
 from leased l join delivery d on d.tenant_id = l.tenant_id and d.id = l.id join task t on t.tenant_id = l.tenant_id and t.id = l.task_id
-	join task_event e on e.tenant_id = d.tenant_id and e.task_id = d.task_id and e.seq = d.seq and e.at = d.created_at
+	left join task_event e on d.form is null and e.tenant_id = d.tenant_id and e.task_id = d.task_id and e.seq = d.seq and e.at = d.created_at
 	left join state_edge g on g.machine = e.machine and g.from_state = e.from_state and g.event = e.event and g.to_state = e.to_state
 	left join task_body b on b.tenant_id = t.tenant_id and b.task_id = t.id left join secret s on s.tenant_id = l.tenant_id
+where d.form is not null or e.seq is not null
 
 -- name: sweep_sms_claim
 -- Purpose: the same for SMS: what is to be sent, and what Twilio is to be asked of (its work's type is ask; the task goes on processing and no attempt
