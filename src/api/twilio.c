@@ -110,15 +110,25 @@ static const struct tg_field script_fields[] = {
 	{ .name = "gather_input", .type = TG_BOOLEAN, .place = TG_QUERY },
 };
 
-/* XML 1.0: what no document may hold is left out. */
+/* XML 1.0, 2.2 Characters: what no document may hold is left out: controls, U+FFFE and U+FFFF. Bytes to skip. */
+static size_t forbidden(const char *s)
+{
+	if (strncmp(s, "\xEF\xBF\xBE", 3) == 0 || strncmp(s, "\xEF\xBF\xBF", 3) == 0)
+		return 3;
+	return (unsigned char)*s < ' ' && *s != '\t' && *s != '\n' && *s != '\r';
+}
+
 static void put_xml(struct tg_buf *b, const char *s)
 {
-	for (; *s; s++) {
+	size_t skip;
+
+	for (; *s; s += skip > 0 ? skip : 1) {
 		const char *entity = *s == '&' ? "&amp;" : *s == '<' ? "&lt;" : *s == '>' ? "&gt;" : *s == '"' ? "&quot;" : *s == '\'' ? "&apos;" : NULL;
 
+		skip = forbidden(s);
 		if (entity != NULL)
 			tg_buf_puts(b, entity);
-		else if ((unsigned char)*s >= ' ' || *s == '\t' || *s == '\n' || *s == '\r')
+		else if (skip == 0)
 			tg_buf_put(b, s, 1);
 	}
 }
