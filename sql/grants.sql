@@ -44,7 +44,8 @@ grant execute on function pace_room(text, integer, integer), pace_key(uuid, inte
 	call_lost(uuid, uuid, timestamptz, text, double precision), call_refused(uuid, text), call_claim(integer, text, integer, integer, integer, boolean),
 	call_settle(uuid, bigint, text, json, text, integer, integer[], integer), call_expire(integer), call_rank(text), call_becomes(uuid, uuid, text, text, integer, text, integer),
 	follow_settle(uuid, bigint, text, json, text, integer, integer[]) to taskgate_sweep;
-grant execute on function call_cancel(text, text), do_not_call_add(text, text), calls_after_restore(), task_work(uuid, text) to taskgate_ctl;
+grant execute on function call_cancel(text, text), do_not_call_add(text, text), calls_after_restore(), task_work(uuid, text), calls_stop_all(text),
+	call_settle_by_hand(uuid, boolean), is_zone(text) to taskgate_ctl;
 grant execute on function task_work(uuid, text) to taskgate_api;
 
 grant select on tenant, webhook_key, task_type, migration, state_edge, task_event, principal, recipient, email_template to taskgate_sweep;

@@ -735,6 +735,26 @@ begin
 end $$;
 
 --
+-- Name: call_settle_by_hand(uuid, boolean); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_settle_by_hand(p_id uuid, p_dialled boolean) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+declare c call;
+begin
+	perform from work w where w.id = p_id for update;
+	select * into c from call k where k.tenant_id = tg_tenant() and k.id = p_id for update;
+	if c.state = 'unknown' then
+		perform call_log(c.tenant_id, c.task_id, 'info', format('%s was %s: settled by hand', c.number, case when p_dialled then 'dialled' else 'not dialled' end));
+		perform call_ends(c.tenant_id, c.id, case when c.hangup then 'cancelled' when p_dialled then 'completed' else 'failed' end, null, null, null,
+			case when c.hangup then c.reason when not p_dialled then 'not dialled: settled by hand' end);
+	end if;
+	return c.state;
+end $$;
+
+--
 -- Name: call_word(text); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -984,6 +1004,22 @@ begin
 			end if;
 		end if;
 	end loop;
+end $$;
+
+--
+-- Name: calls_stop_all(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.calls_stop_all(p_reason text) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+declare ids uuid[] := array(select t.id from (select distinct c.task_id from call c where c.tenant_id = tg_tenant() and c.ended_at is null) c
+	join task t on t.tenant_id = tg_tenant() and t.id = c.task_id where t.finished_at is null);
+begin
+	perform calls_stop(tg_tenant(), array(select c.id from call c where c.tenant_id = tg_tenant() and c.task_id = any (ids) and c.ended_at is null), p_reason);
+	update task set state = 'cancelled', event = 'cancel', reason = p_reason where tenant_id = tg_tenant() and id = any (ids) and state in ('pending', 'processing');
+	return (select count(*) from task t where t.tenant_id = tg_tenant() and t.id = any (ids) and t.state = 'cancelled');
 end $$;
 
 --
@@ -3155,6 +3191,12 @@ CREATE INDEX call_dialling ON public.call USING btree (number) WHERE ((state)::t
 CREATE INDEX call_number ON public.call USING btree (tenant_id, number);
 
 --
+-- Name: call_open; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX call_open ON public.call USING btree (tenant_id, task_id) WHERE (ended_at IS NULL);
+
+--
 -- Name: call_sid; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -4164,6 +4206,13 @@ REVOKE ALL ON FUNCTION public.call_settle(p_id uuid, p_fence bigint, p_outcome t
 GRANT ALL ON FUNCTION public.call_settle(p_id uuid, p_fence bigint, p_outcome text, p_detail json, p_reason text, p_wait_s integer, p_pauses integer[], p_ago_ms integer) TO taskgate_sweep;
 
 --
+-- Name: FUNCTION call_settle_by_hand(p_id uuid, p_dialled boolean); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_settle_by_hand(p_id uuid, p_dialled boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_settle_by_hand(p_id uuid, p_dialled boolean) TO taskgate_ctl;
+
+--
 -- Name: FUNCTION call_word(p_state text); Type: ACL; Schema: public; Owner: -
 --
 
@@ -4238,6 +4287,13 @@ GRANT ALL ON FUNCTION public.calls_after_restore() TO taskgate_ctl;
 --
 
 REVOKE ALL ON FUNCTION public.calls_stop(p_tenant uuid, p_ids uuid[], p_reason text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION calls_stop_all(p_reason text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.calls_stop_all(p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.calls_stop_all(p_reason text) TO taskgate_ctl;
 
 --
 -- Name: FUNCTION campaign_result(p_tenant uuid, p_task uuid); Type: ACL; Schema: public; Owner: -
@@ -4317,6 +4373,7 @@ GRANT ALL ON FUNCTION public.idempotency_begin(p_method text, p_path text, p_key
 
 REVOKE ALL ON FUNCTION public.is_zone(p_zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.is_zone(p_zone text) TO taskgate_api;
+GRANT ALL ON FUNCTION public.is_zone(p_zone text) TO taskgate_ctl;
 
 --
 -- Name: FUNCTION lane_pick(p_lane text, p_most integer, p_hosts text[], p_taken integer[], p_host_most integer); Type: ACL; Schema: public; Owner: -

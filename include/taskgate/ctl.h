@@ -50,7 +50,7 @@ struct tg_ctl {
 };
 
 extern const struct tg_ctl_command tg_ctl_migrate[], tg_ctl_directory[], tg_ctl_token[], tg_ctl_type[], tg_ctl_lane[], tg_ctl_webhook_key[],
-    tg_ctl_delivery[], tg_ctl_status[], tg_ctl_states[], tg_ctl_conf[], tg_ctl_audit[], tg_ctl_task[], tg_ctl_demo[], tg_ctl_routes[];
+    tg_ctl_delivery[], tg_ctl_status[], tg_ctl_states[], tg_ctl_conf[], tg_ctl_audit[], tg_ctl_task[], tg_ctl_demo[], tg_ctl_routes[], tg_ctl_calls[];
 
 /* main without main: parses, runs, prints; gives the exit code. */
 int tg_ctl_main(int argc, char **argv);

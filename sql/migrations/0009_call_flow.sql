@@ -398,6 +398,30 @@ begin
 	return t.id;
 end $$;
 
+-- The same for every call task of the tenant that has not ended. One list of work rows, locked in one order before any limiter. Gives how many tasks it cancelled.
+create function calls_stop_all(p_reason text) returns integer language plpgsql security definer set search_path = pg_catalog, public as $$
+declare ids uuid[] := array(select t.id from (select distinct c.task_id from call c where c.tenant_id = tg_tenant() and c.ended_at is null) c
+	join task t on t.tenant_id = tg_tenant() and t.id = c.task_id where t.finished_at is null);
+begin
+	perform calls_stop(tg_tenant(), array(select c.id from call c where c.tenant_id = tg_tenant() and c.task_id = any (ids) and c.ended_at is null), p_reason);
+	update task set state = 'cancelled', event = 'cancel', reason = p_reason where tenant_id = tg_tenant() and id = any (ids) and state in ('pending', 'processing');
+	return (select count(*) from task t where t.tenant_id = tg_tenant() and t.id = any (ids) and t.state = 'cancelled');
+end $$;
+
+-- A person has looked up what nobody could tell: whether an unknown call was dialled. Gives the state that it was in, null where there is no such call.
+create function call_settle_by_hand(p_id uuid, p_dialled boolean) returns text language plpgsql security definer set search_path = pg_catalog, public as $$
+declare c call;
+begin
+	perform from work w where w.id = p_id for update;
+	select * into c from call k where k.tenant_id = tg_tenant() and k.id = p_id for update;
+	if c.state = 'unknown' then
+		perform call_log(c.tenant_id, c.task_id, 'info', format('%s was %s: settled by hand', c.number, case when p_dialled then 'dialled' else 'not dialled' end));
+		perform call_ends(c.tenant_id, c.id, case when c.hangup then 'cancelled' when p_dialled then 'completed' else 'failed' end, null, null, null,
+			case when c.hangup then c.reason when not p_dialled then 'not dialled: settled by hand' end);
+	end if;
+	return c.state;
+end $$;
+
 -- Puts a number on the do-not-call list. What waits to call it is cancelled, what is being dialled or talked is hung up.
 drop function do_not_call_add(text, text);
 create function do_not_call_add(p_number text, p_reason text) returns void language plpgsql security definer set search_path = pg_catalog, public as $$

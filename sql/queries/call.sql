@@ -36,13 +36,17 @@ select call_cancel($1, 'cancelled by the caller') is not null as cancelled
 
 -- name: call_active
 -- What has not ended, the newest first, at most $1. Result: total, tasks (JSON).
-select (select count(*) from task t where t.tenant_id = tg_tenant() and t.api = 'calls' and t.finished_at is null) as total,
+with open as materialized (
+	select t.seq, t.id, t.public_id, t.kind, t.state, t.started_at
+	from (select distinct c.task_id from call c where c.tenant_id = tg_tenant() and c.ended_at is null) c join task t on t.tenant_id = tg_tenant() and t.id = c.task_id
+	where t.finished_at is null
+)
+select (select count(*) from open) as total,
 	(select coalesce(json_agg(json_build_object('task_id', p.public_id, 'name', case p.kind when 'call' then 'queue_single_call' else 'queue_bulk_calls' end, 'args', '[]'::json,
 			'kwargs', coalesce(p.detail, '{}'::json), 'worker', p.claimed_by, 'status', call_word(p.state), 'time_start', to_char(p.started_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
 			order by p.seq desc), '[]'::json)
-		from (select t.seq, t.public_id, t.kind, t.state, t.started_at, b.detail, (select w.claimed_by from work w where w.tenant_id = t.tenant_id and w.id = t.id) as claimed_by
-			from task t left join task_body b on b.tenant_id = t.tenant_id and b.task_id = t.id
-			where t.tenant_id = tg_tenant() and t.api = 'calls' and t.finished_at is null order by t.seq desc limit $1::integer) p) as tasks
+		from (select o.seq, o.public_id, o.kind, o.state, o.started_at, b.detail, (select w.claimed_by from work w where w.tenant_id = tg_tenant() and w.id = o.id) as claimed_by
+			from open o left join task_body b on b.tenant_id = tg_tenant() and b.task_id = o.id order by o.seq desc limit $1::integer) p) as tasks
 
 -- name: campaign_calls
 -- A page of a campaign's numbers in their order. $1 task id, $2 rows, $3 offset. Result: none where there is no such task; total, counts, calls (JSON).

@@ -169,6 +169,42 @@ with found as materialized (
 )
 select f.id, f.state as was, exists (select from revived r where r.id = f.id) as resent from found f order by f.id
 
+-- name: quiet_show
+-- Result: the tenant's quiet hours, null where there are none.
+select to_char(quiet_from, 'HH24:MI') as quiet_from, to_char(quiet_until, 'HH24:MI') as quiet_until, time_zone from tenant where id = tg_tenant()
+
+-- name: quiet_set
+-- $1 from, $2 until (HH:MI), $3 zone or null; three nulls: none. Result: none where the zone is not known.
+update tenant set quiet_from = $1::time, quiet_until = $2::time, time_zone = $3 where id = tg_tenant() and ($3::text is null or is_zone($3))
+returning to_char(quiet_from, 'HH24:MI') as quiet_from, to_char(quiet_until, 'HH24:MI') as quiet_until, time_zone
+
+-- name: call_list
+-- Purpose: numbers that have not ended, those under way first. $1 true: only those of which nobody knows whether they were dialled, $2 most rows.
+select c.id, t.public_id as task_id, c.number, c.state, c.status, c.sid, c.attempts, c.granted_at, w.lane, w.run_at, coalesce(c.reason, w.last_error) as reason
+from call c join task t on t.tenant_id = c.tenant_id and t.id = c.task_id left join work w on w.tenant_id = c.tenant_id and w.id = c.id
+where c.tenant_id = tg_tenant() and c.ended_at is null and c.id = any (case when $1::boolean then array(select u.id from call u where u.tenant_id = tg_tenant() and u.state = 'unknown')
+	else array(select k.id from work k where k.tenant_id = tg_tenant() and k.lane in ('call', 'follow')) end)
+order by c.granted_at, w.run_at, c.id limit $2::integer
+
+-- name: call_settle_by_hand
+-- $1 call, $2 true: it was dialled. Result: the state it was in, null where there is no such call; only an unknown one is settled. Locks: its work, pace, campaign, task.
+with settled as materialized (
+	select call_settle_by_hand($1::uuid, $2::boolean) as was
+)
+select $1::uuid as id, was, case when $2::boolean then 'completed' else 'failed' end as state from settled
+
+-- name: call_stop_all
+-- $1 reason. Result: how many call tasks were cancelled. Locks: the work of all calls that have not ended, then pace, campaign, task.
+select calls_stop_all($1) as stopped
+
+-- name: status_campaigns
+-- Result: the campaigns that have not ended, of all tenants, the newest first.
+select t.public_id as task_id, n.name as tenant, p.total, p.completed, p.failed, p.cancelled, coalesce(g.in_flight, 0) as in_flight, t.state
+from (select distinct c.tenant_id, c.task_id from call c where c.ended_at is null) c
+	join campaign p on p.tenant_id = c.tenant_id and p.task_id = c.task_id and p.delay_s is not null
+	join task t on t.tenant_id = c.tenant_id and t.id = c.task_id join tenant n on n.id = c.tenant_id left join pace g on g.key = 'campaign:' || c.task_id
+order by t.seq desc limit 20
+
 -- name: status_sweepers
 -- Result: the sweepers whose heart beats.
 select host, pid, extract(epoch from now() - started_at)::integer as age_seconds, round(extract(epoch from now() - beat_at)::numeric, 1) as beat_seconds, done

@@ -31,6 +31,12 @@ static const struct tg_ctl_column state_columns[] = {
 	{ "api", TG_CTL_TEXT, "API" }, { "state", TG_CTL_TEXT, "STATE" }, { "tasks", TG_CTL_INT, "TASKS" }, { 0 }
 };
 
+static const struct tg_ctl_column campaign_columns[] = {
+	{ "task_id", TG_CTL_TEXT, "TASK" }, { "tenant", TG_CTL_TEXT, "TENANT" }, { "state", TG_CTL_TEXT, "STATE" }, { "total", TG_CTL_INT, "TOTAL" },
+	{ "completed", TG_CTL_INT, "COMPLETED" }, { "failed", TG_CTL_INT, "FAILED" }, { "cancelled", TG_CTL_INT, "CANCELLED" },
+	{ "in_flight", TG_CTL_INT, "IN_FLIGHT" }, { 0 }
+};
+
 static void bar(struct tg_buf *out, long long n, long long most)
 {
 	long long length = most > 0 ? (n * BAR + most - 1) / most : 0;
@@ -81,6 +87,22 @@ static void draw_states(struct tg_ctl *ctl, struct tg_rows rows)
 	}
 }
 
+/* How far each campaign is: what has ended, what is under way, what waits. */
+static void draw_campaigns(struct tg_ctl *ctl, struct tg_rows rows)
+{
+	if (tg_rows_count(rows) > 0)
+		tg_buf_puts(&ctl->out, "\ncampaigns\n");
+	for (int i = 0; i < tg_rows_count(rows); i++) {
+		long long total = tg_rows_int(rows, i, "total"), under_way = tg_rows_int(rows, i, "in_flight"), failed = tg_rows_int(rows, i, "failed");
+		long long ended = tg_rows_int(rows, i, "completed") + failed + tg_rows_int(rows, i, "cancelled");
+
+		tg_buf_printf(&ctl->out, "%s  [", tg_rows_get(rows, i, "task_id"));
+		for (long long n = 0; n < BAR; n++)
+			tg_buf_puts(&ctl->out, n * total < ended * BAR ? "#" : n * total < (ended + under_way) * BAR ? ">" : ".");
+		tg_buf_printf(&ctl->out, "]  %lld/%lld ended, %lld failed, %lld under way\n", ended, total, failed, under_way);
+	}
+}
+
 static void draw_table(struct tg_ctl *ctl, struct tg_rows rows, const char *title, const char *none, const struct tg_ctl_column *columns)
 {
 	tg_buf_printf(&ctl->out, "\n%s\n", tg_rows_count(rows) ? title : none);
@@ -88,16 +110,17 @@ static void draw_table(struct tg_ctl *ctl, struct tg_rows rows, const char *titl
 		tg_ctl_print_text_table(&ctl->out, ctl->arena, rows, columns);
 }
 
-static void draw(struct tg_ctl *ctl, struct tg_rows lanes, struct tg_rows sweepers, struct tg_rows hosts, struct tg_rows states)
+static void draw(struct tg_ctl *ctl, struct tg_rows lanes, struct tg_rows sweepers, struct tg_rows hosts, struct tg_rows states, struct tg_rows campaigns)
 {
 	draw_lanes(ctl, lanes);
 	draw_table(ctl, sweepers, "sweepers", "no sweeper is alive", sweeper_columns);
 	if (tg_rows_count(hosts))
 		draw_table(ctl, hosts, "hosts that rest after failures", "", host_columns);
+	draw_campaigns(ctl, campaigns);
 	draw_states(ctl, states);
 }
 
-static void draw_json(struct tg_ctl *ctl, struct tg_rows lanes, struct tg_rows sweepers, struct tg_rows hosts, struct tg_rows states)
+static void draw_json(struct tg_ctl *ctl, struct tg_rows lanes, struct tg_rows sweepers, struct tg_rows hosts, struct tg_rows states, struct tg_rows campaigns)
 {
 	tg_buf_puts(&ctl->out, "{\"lanes\": ");
 	tg_ctl_json_rows(&ctl->out, ctl->arena, lanes, lane_columns);
@@ -107,13 +130,15 @@ static void draw_json(struct tg_ctl *ctl, struct tg_rows lanes, struct tg_rows s
 	tg_ctl_json_rows(&ctl->out, ctl->arena, hosts, host_columns);
 	tg_buf_puts(&ctl->out, ",\n\"tasks\": ");
 	tg_ctl_json_rows(&ctl->out, ctl->arena, states, state_columns);
+	tg_buf_puts(&ctl->out, ",\n\"campaigns\": ");
+	tg_ctl_json_rows(&ctl->out, ctl->arena, campaigns, campaign_columns);
 	tg_buf_puts(&ctl->out, "}\n");
 }
 
-/* One look: four statements in one round trip. */
+/* One look: its statements in one round trip. */
 static enum tg_rc look(struct tg_ctl *ctl)
 {
-	static const enum tg_sql parts[] = { TG_SQL_LANE_LIST, TG_SQL_STATUS_SWEEPERS, TG_SQL_STATUS_HOSTS, TG_SQL_STATUS_STATES };
+	static const enum tg_sql parts[] = { TG_SQL_LANE_LIST, TG_SQL_STATUS_SWEEPERS, TG_SQL_STATUS_HOSTS, TG_SQL_STATUS_STATES, TG_SQL_STATUS_CAMPAIGNS };
 	size_t i;
 
 	if (tg_db_open(ctl->db, tg_clock_ms() + 5000, ctl->err) != TG_OK)
@@ -123,7 +148,8 @@ static enum tg_rc look(struct tg_ctl *ctl)
 		tg_db_queue(ctl->db, parts[i], NULL, 0);
 	if (tg_db_run(ctl->db, tg_clock_ms() + 30000, false, ctl->err) != TG_OK)
 		return tg_ctl_explain(ctl->err);
-	(ctl->json ? draw_json : draw)(ctl, tg_db_rows(ctl->db, 0), tg_db_rows(ctl->db, 1), tg_db_rows(ctl->db, 2), tg_db_rows(ctl->db, 3));
+	(ctl->json ? draw_json : draw)(ctl, tg_db_rows(ctl->db, 0), tg_db_rows(ctl->db, 1), tg_db_rows(ctl->db, 2), tg_db_rows(ctl->db, 3),
+	    tg_db_rows(ctl->db, 4));
 	return TG_OK;
 }
 
