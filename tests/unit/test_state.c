@@ -42,7 +42,8 @@ static void state_final_has_no_exit_and_others_have_one(void **state)
 				used = used || (e[i].machine == m && e[i].to == s);
 			for (v = 0, exits = false; v < TG_EVENT__MAX; v++)
 				exits = exits || tg_state_next(m, s, v) != TG_STATE_NONE;
-			if (used)
+			/* Who has failed is revived only where the machine says so. */
+			if (used && s != TG_STATE_FAILED)
 				assert_true(exits == !tg_state_is_final(s));
 			if (tg_state_is_final(s))
 				assert_true(tg_state_is_finished(s));
