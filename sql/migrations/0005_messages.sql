@@ -128,7 +128,7 @@ create function message_note() returns trigger language plpgsql security definer
 begin
 	insert into public.message_event (tenant_id, task_id, seq, event, message)
 	select new.tenant_id, new.task_id, coalesce(max(e.seq), 0) + 1, new.status, case new.status
-			when 'queued' then 'Message queued' when 'rendering' then 'Message is being rendered' when 'sending' then 'Handed to ' || new.provider
+			when 'queued' then 'Message queued' when 'rendering' then 'Message is being rendered' when 'sending' then 'Handed to Twilio'
 			when 'sent' then case new.channel when 'sms' then 'Sent to the carrier' else 'Taken by the mail server' end
 			when 'delivered' then 'Delivered' else 'Not delivered' end || coalesce(' (' || new.error_code || ')', '')
 	from public.message_event e where e.tenant_id = new.tenant_id and e.task_id = new.task_id;
