@@ -31,7 +31,7 @@ grant execute on function entity_admit(text, boolean), email_or_null(text), phon
 	callback_finish(text, text, text, text, json, text, timestamptz, text, integer, jsonb, boolean, boolean) to taskgate_api;
 
 grant select, insert on campaign to taskgate_api;
-grant update on call to taskgate_api;
+grant update (callback_id) on call to taskgate_api;
 grant execute on function call_make(text, text[], text, text, text, json, integer, integer, timestamptz, text), call_schedule(text, text, text, text, json, timestamptz, boolean, text, text),
 	is_zone(text), wall_time(timestamp, text), call_word(text), pace_key(uuid, integer), call_cancel(text, text), do_not_call_add(text, text),
 	call_reported(uuid, text, text, integer, integer, text, json, text, integer, text, text), call_script(uuid, text), call_gathered(text, text, text, json) to taskgate_api;

@@ -4079,9 +4079,15 @@ GRANT ALL ON FUNCTION public.call_claim(p_most integer, p_name text, p_timeout_s
 -- Name: TABLE call; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.call TO taskgate_api;
+GRANT SELECT,INSERT ON TABLE public.call TO taskgate_api;
 GRANT SELECT,DELETE,UPDATE ON TABLE public.call TO taskgate_sweep;
 GRANT SELECT ON TABLE public.call TO taskgate_ctl;
+
+--
+-- Name: COLUMN call.callback_id; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(callback_id) ON TABLE public.call TO taskgate_api;
 
 --
 -- Name: FUNCTION call_departs(c public.call, p_delay_s integer, p_at timestamp with time zone); Type: ACL; Schema: public; Owner: -

@@ -10,6 +10,8 @@ WORK = ("insert into work (id, tenant_id, task_id, run_at, priority, ready, lane
         "(gen_random_uuid(), " + TENANT + ", gen_random_uuid(), now(), 5, {2}, 'pull', {1})")
 DELIVERY = "insert into delivery (tenant_id, task_id, seq, event, url, {0}) values (" + TENANT + ", gen_random_uuid(), 1, 'task.completed', 'http://x/', {1})"
 USER = "insert into principal (tenant_id, handle, role) values (" + TENANT + ", {0}, {1})"
+CALL = "insert into call (tenant_id, id, task_id, number, {0}) values (" + TENANT + ", gen_random_uuid(), gen_random_uuid(), '+12025550101', {1})"
+CAMPAIGN = "insert into campaign (tenant_id, task_id, {0}) values (" + TENANT + ", gen_random_uuid(), {1})"
 TYPE = "insert into task_type (tenant_id, name, handler_url) values (" + TENANT + ", {0}, {1})"
 
 BAD = {
@@ -44,6 +46,19 @@ BAD = {
     "delivery_finished": [DELIVERY.format("state", "'dead'"), DELIVERY.format("finished_at", "now()")],
     "work_lease": [WORK.format("lease_until", "now()", "true"), WORK.format("lease_until, deadline", "now() + interval '2 s', now()", "true")],
     "work_ready": [WORK.format("lease_until, deadline", "now(), now()", "false")],
+    "call_state": [CALL.format("state", v) for v in ("'lost'", "''", "'queued'")],
+    "call_ended": [CALL.format("state", "'completed'"), CALL.format("ended_at", "now()"), CALL.format("state, ended_at", "'unknown', now()")],
+    "call_place_taken": ["insert into call (tenant_id, id, task_id, number) select tenant_id, gen_random_uuid(), task_id, number from call"],
+    "call_id_taken": ["with other as (insert into tenant (name) values ('call_id') returning id) insert into call (tenant_id, id, task_id, number)"
+                      " select o.id, c.id, c.task_id, c.number from call c, other o"],
+    "campaign_delay": [CAMPAIGN.format("delay_s", v) for v in ("0", "301")],
+    "campaign_most": [CAMPAIGN.format("most", v) for v in ("0", "51")],
+    "campaign_total": [CAMPAIGN.format("total", v) for v in ("0", "1001")],
+    "campaign_count": [CAMPAIGN.format("total, completed, failed, cancelled", "2, 1, 1, 1")],
+    "pace_outstanding": ["insert into pace (key, outstanding) values ('x', -1)"],
+    "pace_in_flight": ["insert into pace (key, in_flight) values ('x', -1)"],
+    "number_zone_prefix": [f"insert into number_zone values ('{p}', 'UTC')" for p in ("49", "+0", "+", "+4x")],
+    "tenant_quiet": ["update tenant set quiet_from = '21:00', quiet_until = null", "update tenant set quiet_from = null, quiet_until = '08:00'"],
     "cluster_mark_single": ["insert into cluster_mark (single, system_identifier, timeline) values (false, 'x', 1)"],
 }
 # The trigger speaks before these can: they guard against whoever disables it.
@@ -58,6 +73,7 @@ def seeds(db):
     db.run(USER.format("'seed'", "'user'"))
     db.run("insert into token (hash, tenant_id, principal_id, scopes) select sha256('seed'), tenant_id, id, '{all}' from principal")
     db.run(TASK.format("entity", "'seed'"))
+    db.run(CALL.format("n", "1"))
 
 
 def refused(db, statement, constraint, without_triggers=False):
