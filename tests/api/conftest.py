@@ -1,5 +1,0 @@
-# SPDX-License-Identifier: MIT
-"""Fixtures of tests/api: npm's Twilio client, which tests/standin has too."""
-from npm_twilio import client_of, npm_twilio
-
-__all__ = ["client_of", "npm_twilio"]
