@@ -89,8 +89,14 @@ static bool check_int(const struct tg_conf_row *row, const char *value, char *wh
 
 static bool check_text(const struct tg_conf_row *row, const char *value, char *why, size_t size)
 {
-	size_t n = strlen(value);
+	size_t n = strlen(value), i;
 
+	/* None of them could go into a header line, a URL or a path. */
+	for (i = 0; i < n; i++)
+		if ((unsigned char)value[i] < ' ' || value[i] == 0x7f) {
+			snprintf(why, size, "must not contain control characters");
+			return false;
+		}
 	if ((long long)n >= row->min && (long long)n <= row->max)
 		return true;
 	if (!n)

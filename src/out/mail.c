@@ -1,185 +1,147 @@
 /* SPDX-License-Identifier: MIT
- * mail: the SMTP half of a transfer: envelope, message and verdict. libcurl speaks SMTP and builds the MIME parts (boundaries, base64, quoted-printable, dot-stuffing); the
- * header fields are mime.c's. Promises that a mail goes to all its recipients or to none, and that "unsent" means that no byte of the message has left. The connection stays
- * open for the next mail to the same server. */
-#include <ctype.h>
-#include <stdio.h>
+ * mail: builds the message of a mail: its fields and its parts (RFC 5322, 2045, 2046), through curl_mime. Promises that blind copies stand in no
+ * field. It never opens a file, never copies an attachment, and knows nothing of the server that the message goes to. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "out_internal.h"
 #include "taskgate/mime.h"
-#include "transfer.h"
 
-/* Each reply line of the server. The last one is kept, but a refusal stays: libcurl says goodbye after it, and the server answers that too. */
-static size_t on_reply(char *line, size_t size, size_t n, void *user)
+/* What a part is read from: curl_mime_data() would copy it. */
+struct source {
+	const char *data;
+	size_t len, at;
+};
+
+static void must(bool ok)
 {
-	struct tg_transfer *t = user;
-	size_t len = size * n;
-
-	if (t->why[0] == '4' || t->why[0] == '5')
-		return size * n;
-	while (len > 0 && isspace((unsigned char)line[len - 1]))
-		len--;
-	if (len >= sizeof t->why)
-		len = sizeof t->why - 1;
-	for (size_t i = 0; i < len; i++)
-		t->why[i] = (unsigned char)line[i] < ' ' || line[i] == 0x7f ? '?' : line[i];
-	t->why[len] = '\0';
-	return size * n;
-}
-
-static size_t drop(char *data, size_t size, size_t n, void *user)
-{
-	(void)data, (void)user;
-	return size * n;
-}
-
-static CURL *smtp_new(struct tg_transfer *t)
-{
-	const struct tg_out_options *o = &t->out->opt;
-	CURL *e = curl_easy_init();
-	bool ok = e != NULL;
-
-	ok = ok && curl_easy_setopt(e, CURLOPT_PRIVATE, (void *)t) == CURLE_OK;
-	ok = ok && curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
-	ok = ok && curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "smtp,smtps") == CURLE_OK;
-	ok = ok && curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK;
-	ok = ok && curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK;
-	ok = ok && curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_reply) == CURLE_OK;
-	ok = ok && curl_easy_setopt(e, CURLOPT_HEADERDATA, (void *)t) == CURLE_OK;
-	ok = ok && curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, drop) == CURLE_OK;
-	ok = ok && curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->words) == CURLE_OK;
-	ok = ok && (o->ca_file == NULL || o->ca_file[0] == '\0' || curl_easy_setopt(e, CURLOPT_CAINFO, o->ca_file) == CURLE_OK);
-	ok = ok && transfer_leaves_resolver(e);
 	if (!ok)
 		abort();
-	return e;
 }
 
-static curl_mimepart *add_part(curl_mime *mime, const char *type, const char *encoder, const void *data, size_t len)
+static size_t read_source(char *to, size_t size, size_t n, void *user)
 {
-	curl_mimepart *part = curl_mime_addpart(mime);
+	struct source *s = user;
 
-	if (part == NULL || curl_mime_type(part, type) != CURLE_OK || curl_mime_encoder(part, encoder) != CURLE_OK || curl_mime_data(part, data, len) != CURLE_OK)
-		abort();
-	return part;
+	n *= size;
+	if (n > s->len - s->at)
+		n = s->len - s->at;
+	if (n > 0)
+		memcpy(to, s->data + s->at, n);
+	s->at += n;
+	return n;
 }
 
-static void add_text(struct tg_transfer *t, curl_mime *mime, const char *type, const char *text)
+static int seek_source(void *user, curl_off_t offset, int origin)
+{
+	struct source *s = user;
+
+	if (origin != SEEK_SET || offset < 0 || (size_t)offset > s->len)
+		return CURL_SEEKFUNC_FAIL;
+	s->at = (size_t)offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+bool out_is_line(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7F)
+			return false;
+	return true;
+}
+
+static curl_mime *new_mime(CURL *e)
+{
+	curl_mime *m = curl_mime_init(e);
+
+	must(m != NULL);
+	return m;
+}
+
+static curl_mimepart *add_part(curl_mime *m, const char *type)
+{
+	curl_mimepart *p = curl_mime_addpart(m);
+
+	assert(out_is_line(type));
+	must(p != NULL && curl_mime_type(p, type) == CURLE_OK);
+	return p;
+}
+
+static void set_data(struct tg_transfer *t, curl_mimepart *p, const void *data, size_t len, const char *encoder)
+{
+	struct source *s = tg_arena_zalloc(t->arena, sizeof *s);
+
+	s->data = data;
+	s->len = len;
+	must(curl_mime_data_cb(p, (curl_off_t)len, read_source, seek_source, NULL, s) == CURLE_OK && curl_mime_encoder(p, encoder) == CURLE_OK);
+}
+
+static void add_text(struct tg_transfer *t, curl_mime *m, const char *type, const char *text)
 {
 	const char *lines = tg_mime_lines(t->arena, text);
 
-	add_part(mime, type, "quoted-printable", lines, strlen(lines));
+	set_data(t, add_part(m, type), lines, strlen(lines), "quoted-printable");
 }
 
-/* The reader's program shows the last one of the alternatives that it can. */
-static void add_texts(struct tg_transfer *t, curl_mime *mime)
+/* The last one is what a reader should show (RFC 2046, 5.1.4). */
+static void add_texts(struct tg_transfer *t, curl_mime *m)
 {
-	curl_mime *into = mime;
-
-	if (t->mail->text != NULL && t->mail->html != NULL) {
-		curl_mimepart *both = curl_mime_addpart(mime);
-
-		into = curl_mime_init(t->smtp);
-		if (both == NULL || into == NULL || curl_mime_subparts(both, into) != CURLE_OK || curl_mime_type(both, "multipart/alternative") != CURLE_OK)
-			abort();
-	}
 	if (t->mail->text != NULL || t->mail->html == NULL)
-		add_text(t, into, "text/plain; charset=utf-8", t->mail->text != NULL ? t->mail->text : "");
+		add_text(t, m, "text/plain; charset=utf-8", t->mail->text != NULL ? t->mail->text : "");
 	if (t->mail->html != NULL)
-		add_text(t, into, "text/html; charset=utf-8", t->mail->html);
+		add_text(t, m, "text/html; charset=utf-8", t->mail->html);
 }
 
-static void add_file(struct tg_transfer *t, curl_mime *mime, const struct tg_mail_file *file)
+/* RFC 2045, 6.4: base64 is forbidden for composite types, whose parts a reader would look for. */
+static const char *safe_type(const char *type)
 {
-	curl_mimepart *part = add_part(mime, file->type, "base64", file->data, file->len);
-	void *lines = NULL;
-
-	transfer_line(&lines, tg_mime_disposition(t->arena, file->name));
-	if (curl_mime_headers(part, lines, 1) != CURLE_OK)
-		abort();
+	return strncasecmp(type, "multipart/", 10) == 0 || strncasecmp(type, "message/", 8) == 0 ? "application/octet-stream" : type;
 }
 
-static void compose(struct tg_transfer *t)
+static void add_file(struct tg_transfer *t, curl_mime *m, const struct tg_mail_file *f)
 {
-	curl_mime *mime = curl_mime_init(t->smtp);
+	curl_mimepart *p = add_part(m, safe_type(f->type));
+	struct curl_slist *headers = curl_slist_append(NULL, tg_mime_disposition(t->arena, f->name));
 
-	if (mime == NULL)
-		abort();
-	add_texts(t, mime);
+	must(headers != NULL && curl_mime_headers(p, headers, 1) == CURLE_OK);
+	set_data(t, p, f->data, f->len, "base64");
+}
+
+static bool has_two_texts(const struct tg_mail *m)
+{
+	return m->text != NULL && m->html != NULL;
+}
+
+/* multipart/mixed [ multipart/alternative [ text, html ], files ], or of these what there is. The outermost is a multipart in any case:
+ * libcurl makes no other. */
+static curl_mime *build_parts(struct tg_transfer *t, CURL *e)
+{
+	curl_mime *root = new_mime(e);
+
+	if (t->mail->n_files > 0 && has_two_texts(t->mail)) {
+		curl_mime *texts = new_mime(e);
+		curl_mimepart *p = add_part(root, "multipart/alternative");
+
+		must(curl_mime_subparts(p, texts) == CURLE_OK);
+		add_texts(t, texts);
+	} else {
+		add_texts(t, root);
+	}
 	for (size_t i = 0; i < t->mail->n_files; i++)
-		add_file(t, mime, &t->mail->files[i]);
-	t->mime = mime;
-	for (const char *const *l = tg_mime_header(t->arena, t->mail); *l != NULL; l++)
-		transfer_line(&t->lines, *l);
+		add_file(t, root, &t->mail->files[i]);
+	return root;
 }
 
-static void add_recipients(struct tg_transfer *t)
+void out_mail_build(struct tg_transfer *t, struct out_sending *sending)
 {
-	const char *const *const lists[] = { t->mail->to, t->mail->cc, t->mail->bcc };
+	const struct tg_mail *m = t->mail;
 
-	for (size_t i = 0; i < 3; i++)
-		for (const char *const *r = lists[i]; r != NULL && *r != NULL; r++)
-			transfer_line(&t->recipients, *r);
-}
-
-static long tls_of(const struct tg_transfer *t)
-{
-	if (t->mail->tls == TG_TLS_NEVER)
-		return CURLUSESSL_NONE;
-	return t->mail->tls == TG_TLS_ALWAYS || strchr(t->url, '@') != NULL ? CURLUSESSL_ALL : CURLUSESSL_TRY;
-}
-
-static void forget(struct tg_transfer *t)
-{
-	curl_mime_free(t->mime);
-	curl_slist_free_all(t->recipients);
-	t->mime = t->recipients = NULL;
-}
-
-CURL *mail_start(struct tg_out *o, struct tg_transfer *t)
-{
-	(void)o;
-	if (t->smtp == NULL)
-		t->smtp = smtp_new(t);
-	compose(t);
-	add_recipients(t);
-	curl_easy_setopt(t->smtp, CURLOPT_URL, t->url);
-	curl_easy_setopt(t->smtp, CURLOPT_USE_SSL, tls_of(t));
-	curl_easy_setopt(t->smtp, CURLOPT_MAIL_FROM, t->mail->from);
-	curl_easy_setopt(t->smtp, CURLOPT_MAIL_RCPT, t->recipients);
-	curl_easy_setopt(t->smtp, CURLOPT_HTTPHEADER, t->lines);
-	curl_easy_setopt(t->smtp, CURLOPT_MIMEPOST, t->mime);
-	return t->smtp;
-}
-
-void mail_end(struct tg_transfer *t, CURLcode code)
-{
-	curl_off_t uploaded = 0;
-	long status = 0;
-
-	curl_easy_getinfo(t->smtp, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(t->smtp, CURLINFO_SIZE_UPLOAD_T, &uploaded);
-	curl_easy_setopt(t->smtp, CURLOPT_MIMEPOST, NULL);
-	curl_easy_setopt(t->smtp, CURLOPT_MAIL_RCPT, NULL);
-	forget(t);
-	t->status = (int)status;
-	if (code == CURLE_OK || status >= 400) {
-		t->result = TG_OUT_ANSWERED;
-		if (code == CURLE_OK)
-			t->status = 250;
-		return;
-	}
-	t->status = 0;
-	snprintf(t->why, sizeof t->why, "%s", t->words[0] != '\0' ? t->words : curl_easy_strerror(code));
-	t->result = uploaded == 0 ? TG_OUT_UNSENT : code == CURLE_OPERATION_TIMEDOUT ? TG_OUT_TIMEOUT : TG_OUT_LOST;
-}
-
-void mail_free(struct tg_out *o, struct tg_transfer *t)
-{
-	if (t->smtp != NULL) {
-		curl_multi_remove_handle(o->multi, t->smtp);
-		curl_easy_cleanup(t->smtp);
-	}
-	forget(t);
+	for (const char *const *l = tg_mime_header(t->arena, m); *l != NULL; l++)
+		out_add(&t->lines, *l);
+	/* libcurl adds the boundary to it. */
+	if (m->n_files == 0 && has_two_texts(m))
+		out_add(&t->lines, "Content-Type: multipart/alternative");
+	sending->mime = build_parts(t, sending->easy);
 }

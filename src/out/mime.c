@@ -202,7 +202,7 @@ static void put_extended(struct tg_buf *b, const char *name)
 char *tg_mime_disposition(struct tg_arena *arena, const char *filename)
 {
 	struct tg_buf b;
-	bool plain = strlen(filename) <= PIECE_MOST;
+	bool plain = strlen(filename) <= PIECE_MOST && strstr(filename, "=?") == NULL;      /* some readers decode encoded words here too */
 
 	refuse_controls(filename);
 	for (const char *s = filename; *s; s++)
@@ -247,7 +247,8 @@ const char *const *tg_mime_header(struct tg_arena *arena, const struct tg_mail *
 	lines = tg_arena_zalloc(arena, (8 + more / 2) * sizeof *lines);
 	lines[n++] = tg_arena_printf(arena, "Date: %s", tg_mime_date(arena, m->date));
 	lines[n++] = tg_mime_mailbox(arena, "From", m->from_name, m->from);
-	lines[n++] = tg_mime_addresses(arena, "To", m->to);
+	if (m->to != NULL && m->to[0] != NULL)
+		lines[n++] = tg_mime_addresses(arena, "To", m->to);
 	if (m->cc != NULL && m->cc[0] != NULL)
 		lines[n++] = tg_mime_addresses(arena, "Cc", m->cc);
 	if (m->reply_to != NULL)

@@ -118,6 +118,7 @@ static void conf_refuses_a_bad_file_by_name_and_line(void **state)
 		{ "TWILIO=1\n", "TWILIO: there is no such setting (from %s, line 1)" },
 		{ "export TASKGATE_WORKERS=8\n", "export TASKGATE_WORKERS: there is no such setting (from %s, line 1)" },
 		{ "TASKGATE_WORKERS\n", "%s, line 1: expected KEY=VALUE" }, { "\n=8\n", "%s, line 2: expected KEY=VALUE" },
+		{ "SMTP_FROM=a\tb@example.com\n", "SMTP_FROM: must not contain control characters (from %s, line 1)" },
 		{ "TASKGATE_WORKERS=0\n", "TASKGATE_WORKERS: 0 is below 1 (from %s, line 1)" },
 		{ "TASKGATE_WORKERS=8\nTASKGATE_WORKERS=257", "TASKGATE_WORKERS: 257 is above 256 (from %s, line 2)" },
 		{ "TASKGATE_WORKERS=", "TASKGATE_WORKERS: '' is not a whole number (from %s, line 1)" },
