@@ -3251,6 +3251,12 @@ CREATE INDEX sweeper_beat ON public.sweeper USING btree (beat_at);
 CREATE INDEX task_body_subject ON public.task_body USING btree (tenant_id, subject_id) WHERE (subject_id IS NOT NULL);
 
 --
+-- Name: task_calls_open; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX task_calls_open ON public.task USING btree (tenant_id, seq) WHERE ((api = 'calls'::text) AND (finished_at IS NULL));
+
+--
 -- Name: task_children; Type: INDEX; Schema: public; Owner: -
 --
 

@@ -56,6 +56,8 @@ create index call_open on call (tenant_id, task_id) where ended_at is null;
 create index call_unknown on call (tenant_id, granted_at) where state = 'unknown';
 create index call_dialling on call (number) where state = 'dialling';   -- of all tenants: Twilio's list has them all
 
+create index task_calls_open on task (tenant_id, seq) where api = 'calls' and finished_at is null;   -- GET /active-tasks
+
 -- A limiter: of the account, of all single calls together, of a campaign. What is granted and has not departed yet counts as departing at any moment, so that in no
 -- window of a limit's length more calls depart than it allows, however long each took to leave. Everybody locks the account's row first.
 create table pace (
