@@ -4,6 +4,7 @@ ignores. A peer that cannot be installed costs its own rows alone."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,8 +21,13 @@ DEBIAN = {
     "python3-uvicorn": lambda: imports("uvicorn"),
     "python3-uvloop": lambda: imports("uvloop"),
     "python3-httptools": lambda: imports("httptools"),
+    "python3-celery": lambda: imports("celery"),
+    "python3-redis": lambda: imports("redis"),
+    "python3-requests": lambda: imports("requests"),
+    "redis-server": lambda: shutil.which("redis-server"),
 }
-FASTAPI = [name for name in DEBIAN if name not in ("wrk", "python3-psycopg2")]
+FASTAPI = ["python3-fastapi", "python3-asyncpg", "python3-uvicorn", "python3-uvloop", "python3-httptools"]
+CELERY = [name for name in DEBIAN if name not in ("wrk", "python3-psycopg2", "python3-asyncpg")]
 
 
 def imports(name):
@@ -73,11 +79,13 @@ def version(folder, name):
 def versions(folder):
     from importlib import metadata
     found = {name: version(folder, name) for name in NPM}
-    for name in ("fastapi", "asyncpg", "uvicorn", "uvloop", "httptools"):
+    for name in ("fastapi", "asyncpg", "uvicorn", "uvloop", "httptools", "celery", "redis", "requests"):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             pass
     if shutil.which("node"):
         found["node"] = st.run(["node", "--version"]).strip().lstrip("v")
+    if shutil.which("redis-server"):
+        found["redis-server"] = re.search(r"v=([\d.]+)", st.run(["redis-server", "--version"]))[1]
     return {name: v for name, v in found.items() if v}
