@@ -42,7 +42,7 @@ grant usage on sequence task_log_id to taskgate_sweep;
 grant execute on function pace_room(text, integer, integer), pace_key(uuid, integer), call_log(uuid, uuid, text, text), call_departs(call, integer, timestamptz), call_frees(call, integer),
 	campaign_result(uuid, uuid), call_ends(uuid, uuid, text, text, integer, text, text), call_follow(uuid, text, double precision), call_accepted(uuid, uuid, text, timestamptz, integer),
 	call_lost(uuid, uuid, timestamptz, text, double precision), call_refused(uuid, text), call_claim(integer, text, integer, integer, integer, boolean),
-	call_settle(uuid, bigint, text, json, text, integer, integer[], integer), call_expire(integer), call_rank(text), call_becomes(uuid, uuid, text, text, integer, text, integer),
+	call_settle(uuid, bigint, text, json, text, integer, integer[], integer), call_expire(integer), call_overdue(integer, bigint), call_rank(text), call_becomes(uuid, uuid, text, text, integer, text, integer),
 	follow_settle(uuid, bigint, text, json, text, integer, integer[]) to taskgate_sweep;
 grant execute on function call_cancel(text, text), do_not_call_add(text, text), calls_after_restore(), task_work(uuid, text), calls_stop_all(text),
 	call_settle_by_hand(uuid, boolean), is_zone(text) to taskgate_ctl;

@@ -588,6 +588,32 @@ begin
 end $$;
 
 --
+-- Name: call_overdue(integer, bigint); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.call_overdue(p_most integer, p_ttl_s bigint) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare t record; c record; n integer := 0; why text := format('never started within %s s', p_ttl_s);
+begin
+	if p_ttl_s <= 0 or exists (select from lane l where l.name = 'expire' and l.paused_at is not null) then
+		return 0;
+	end if;
+	for t in select distinct w.tenant_id, w.task_id from work w join task k on k.tenant_id = w.tenant_id and k.id = w.task_id
+			where w.lane = 'call' and w.lease_until is null and (w.unsent_since is not null or w.ready and w.attempt = 0)
+				and coalesce(w.unsent_since, w.run_at) < now() - make_interval(secs => p_ttl_s) and k.state = 'pending' limit p_most loop
+		perform from work w where w.id = any (array(select k.id from call k where k.tenant_id = t.tenant_id and k.task_id = t.task_id and k.ended_at is null)) order by w.id for update;
+		update task k set state = 'expired', event = 'expire', reason = why where k.tenant_id = t.tenant_id and k.id = t.task_id and k.state = 'pending';
+		continue when not found;
+		for c in select k.id from call k where k.tenant_id = t.tenant_id and k.task_id = t.task_id and k.ended_at is null order by k.id loop
+			perform call_ends(t.tenant_id, c.id, 'failed', null, null, null, why);
+		end loop;
+		n := n + 1;
+	end loop;
+	return n;
+end $$;
+
+--
 -- Name: call_rank(text); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -4174,6 +4200,13 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.task TO taskgate_ctl;
 
 REVOKE ALL ON FUNCTION public.call_make(p_kind text, p_numbers text[], p_from text, p_webhook_url text, p_status_url text, p_metadata json, p_delay_s integer, p_most integer, p_run_at timestamp with time zone, p_callback_url text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.call_make(p_kind text, p_numbers text[], p_from text, p_webhook_url text, p_status_url text, p_metadata json, p_delay_s integer, p_most integer, p_run_at timestamp with time zone, p_callback_url text) TO taskgate_api;
+
+--
+-- Name: FUNCTION call_overdue(p_most integer, p_ttl_s bigint); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.call_overdue(p_most integer, p_ttl_s bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.call_overdue(p_most integer, p_ttl_s bigint) TO taskgate_sweep;
 
 --
 -- Name: FUNCTION call_rank(p_status text); Type: ACL; Schema: public; Owner: -

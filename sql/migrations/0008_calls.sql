@@ -8,11 +8,13 @@ insert into state_edge values
 	('call',      'processing', 'retry',    'pending',    'Attempt failed, will be retried'),
 	('call',      'processing', 'release',  'pending',    'Attempt given back'),
 	('call',      'processing', 'cancel',   'cancelled',  'Call cancelled'),
+	('call',      'pending',    'expire',   'expired',    'Call expired before it was dialled'),
 	('bulk_call', '-',          'create',   'pending',    'Campaign created'),
 	('bulk_call', 'pending',    'claim',    'processing', 'Campaign started'),
 	('bulk_call', 'processing', 'complete', 'completed',  'Campaign finished'),
 	('bulk_call', 'pending',    'cancel',   'cancelled',  'Campaign cancelled'),
-	('bulk_call', 'processing', 'cancel',   'cancelled',  'Campaign cancelled');
+	('bulk_call', 'processing', 'cancel',   'cancelled',  'Campaign cancelled'),
+	('bulk_call', 'pending',    'expire',   'expired',    'Campaign expired before it started');
 
 -- Dialling is paced and may be paused; asking Twilio and hanging up go on.
 update lane set paused_at = null, paused_by = null, reason = null where name = 'call' and paused_by = 'taskgatectl migrate';

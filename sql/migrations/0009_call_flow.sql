@@ -298,6 +298,28 @@ begin
 	return n;
 end $$;
 
+-- Calls and campaigns of which nobody was dialled within p_ttl_s of their time (0: for ever): a lane that was paused for a day does not dial yesterday's calls. What has been
+-- granted and given back unsent was not dialled either.
+create function call_overdue(p_most integer, p_ttl_s bigint) returns integer language plpgsql volatile as $$
+declare t record; c record; n integer := 0; why text := format('never started within %s s', p_ttl_s);
+begin
+	if p_ttl_s <= 0 or exists (select from lane l where l.name = 'expire' and l.paused_at is not null) then
+		return 0;
+	end if;
+	for t in select distinct w.tenant_id, w.task_id from work w join task k on k.tenant_id = w.tenant_id and k.id = w.task_id
+			where w.lane = 'call' and w.lease_until is null and (w.unsent_since is not null or w.ready and w.attempt = 0)
+				and coalesce(w.unsent_since, w.run_at) < now() - make_interval(secs => p_ttl_s) and k.state = 'pending' limit p_most loop
+		perform from work w where w.id = any (array(select k.id from call k where k.tenant_id = t.tenant_id and k.task_id = t.task_id and k.ended_at is null)) order by w.id for update;
+		update task k set state = 'expired', event = 'expire', reason = why where k.tenant_id = t.tenant_id and k.id = t.task_id and k.state = 'pending';
+		continue when not found;
+		for c in select k.id from call k where k.tenant_id = t.tenant_id and k.task_id = t.task_id and k.ended_at is null order by k.id loop
+			perform call_ends(t.tenant_id, c.id, 'failed', null, null, null, why);
+		end loop;
+		n := n + 1;
+	end loop;
+	return n;
+end $$;
+
 -- What Twilio says of a call. How far along: nothing follows 5. Reports come out of order and twice.
 create function call_rank(p_status text) returns integer language sql immutable parallel safe as $$
 	select case p_status when 'queued' then 1 when 'initiated' then 1 when 'ringing' then 2 when 'in-progress' then 3 when 'answered' then 3 else 5 end

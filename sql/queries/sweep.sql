@@ -367,8 +367,8 @@ from (select id, fence, outcome, detail, reason, wait_s from unnest($1::uuid[], 
 	order by id) o cross join lateral (select follow_settle(o.id, o.fence, o.outcome, o.detail::json, o.reason, o.wait_s, $7::integer[])) s(settled)
 
 -- name: sweep_call_expire
--- Purpose: dials whose sweeper went away become unknown. $1 most rows. Result: one row: late.
-select call_expire($1::integer) as late
+-- Purpose: dials whose sweeper went away become unknown; what was not dialled within its time-to-live expires. $1 most rows, $2 seconds (0: none). Result: one row: late.
+select call_expire($1::integer) + call_overdue($1::integer, $2::bigint) as late
 
 -- name: sweep_notify
 -- Purpose: what is due of the notify lane: voicemails become mails and SMS to their recipients. $1 most rows. Result: one row: notified. Locks: work by skip

@@ -102,6 +102,7 @@ static const struct tg_edge edges[] = {
 	ATTEMPTS(CALL),
 	EDGE(CALL,        PENDING,    CANCEL,   CANCELLED,  "Call cancelled"),
 	EDGE(CALL,        PROCESSING, CANCEL,   CANCELLED,  "Call cancelled"),
+	EDGE(CALL,        PENDING,    EXPIRE,   EXPIRED,    "Call expired before it was dialled"),
 
 	/* A campaign ends with the last of its numbers, however they ended. */
 	EDGE(BULK_CALL,   NONE,       CREATE,   PENDING,    "Campaign created"),
@@ -109,6 +110,7 @@ static const struct tg_edge edges[] = {
 	EDGE(BULK_CALL,   PROCESSING, COMPLETE, COMPLETED,  "Campaign finished"),
 	EDGE(BULK_CALL,   PENDING,    CANCEL,   CANCELLED,  "Campaign cancelled"),
 	EDGE(BULK_CALL,   PROCESSING, CANCEL,   CANCELLED,  "Campaign cancelled"),
+	EDGE(BULK_CALL,   PENDING,    EXPIRE,   EXPIRED,    "Campaign expired before it started"),
 };
 
 const struct tg_edge *tg_state_edges(size_t *n)

@@ -81,7 +81,7 @@ static void queue_chores(struct sweep *s, int64_t now, int *queued)
 	s->claiming.promote = (*queued)++;
 	tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_EXPIRE, expire, 3);
 	s->claiming.expire = (*queued)++;
-	tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_CALL_EXPIRE, most, 1);
+	tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_CALL_EXPIRE, expire, 2);
 	s->claiming.call_expire = (*queued)++;
 	if (slow) {
 		tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_REGAIN, most, 1);

@@ -366,3 +366,23 @@ def test_priority_orders_the_claim(own_stack, twilio):
     assert sorted(at, key=at.get) == [high, first, second, low]
     times = sorted(at.values())
     assert all(b - a >= 0.95 for a, b in zip(times, times[1:])), "one a second"
+
+
+def test_what_was_not_dialled_in_time_is_not_dialled_late(own_stack, twilio, receiver):
+    """A lane that was paused for longer than TASKGATE_TTL dials nobody of then when it goes on (spec README decision 7)."""
+    stack = own_stack(**calling.FAST, **calling.UNPACED, TASKGATE_TTL=2, **twilio.settings())
+    tenant, path = stack.tenant(), f"/{fresh('hook')}"
+    stack.ctl("lane", "pause", "call")
+    number, made = calling.queue(tenant.api, callback_url=receiver.script(path, Hook()))
+    later, scheduled = calling.queue(tenant.api, delay_seconds=600)
+    bulk = calling.queue_bulk(tenant.api, [calling.phone(), calling.phone()])
+    for task, message in ((made["task_id"], "Call expired before it was dialled"), (bulk["task_id"], "Campaign expired before it started")):
+        done = calling.wait(tenant.api, task)
+        assert (done["status"], done["error"], done["message"]) == ("FAILURE", "never started within 2 s", message)
+        assert tenant.api.get(f"/task/{task}").ok().data["status"] == "expired"
+        assert {c["status"] for c in calling.numbers_of(tenant.api, task)["calls"]} == {"FAILURE"}
+    seen, = receiver.wait(path)
+    assert json.loads(seen.body)["event"] == "task.expired"
+    stack.ctl("lane", "resume", "call")
+    calling.wait(tenant.api, calling.queue(tenant.api)[1]["task_id"], "SUCCESS")
+    assert twilio.creations(number) == [] and calling.status(tenant.api, scheduled["task_id"])["status"] == "PENDING"
