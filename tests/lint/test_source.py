@@ -17,7 +17,7 @@ ROOM_OF_HEADER = {
     "scope.h": "core", "state.h": "core", "task.h": "core", "work.h": "core", "event.h": "core", "people.h": "core", "campaign.h": "core", "message.h": "core", "call.h": "core",
     "callback.h": "core",
     "dispatch.h": "api", "route.h": "api", "field.h": "api",
-    "sweep.h": "sweep", "ctl.h": "ctl",
+    "sweep.h": "sweep", "csv.h": "ctl", "ctl.h": "ctl",
 }
 # What each room may stand on, itself besides. The mains stand on everything.
 STANDS_ON = {
