@@ -45,7 +45,8 @@ struct tg_ctl {
 	int args;
 	const char *value[TG_CTL_OPTIONS];     /* in the order of the command's options; "" for a flag that was given */
 	const char *tenant, *config;
-	const char *tenant_id;         /* set by tg_ctl_enter */
+	const char *tenant_id;         /* set by tg_ctl_begin */
+	uint64_t connection;           /* the one that tg_ctl_begin has found: tg_db_reconnects, and one */
 	bool first_tenant, json;
 };
 

@@ -63,10 +63,24 @@ enum tg_rc tg_ctl_connect(struct tg_ctl *ctl)
 	return tg_db_check_role(ctl->db, "taskgate_ctl", deadline, ctl->err);
 }
 
+/* What was begun on one connection does not go on upon another: there a commit would commit nothing, and be glad of it. */
+static enum tg_rc stay(struct tg_ctl *ctl)
+{
+	if (ctl->connection == 0)
+		return TG_OK;
+	if (tg_db_open(ctl->db, tg_clock_ms() + CONNECT_MS, ctl->err) != TG_OK)
+		return ctl->err->rc;
+	if (ctl->connection != tg_db_reconnects(ctl->db) + 1)
+		return tg_fail(ctl->err, TG_E_UNAVAILABLE, NULL, "the connection to the database was lost; nothing was done");
+	return TG_OK;
+}
+
 enum tg_rc tg_ctl_call(struct tg_ctl *ctl, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
 {
 	struct tg_rows unused;
 
+	if (stay(ctl) != TG_OK)
+		return ctl->err->rc;
 	/* A commit that is lost is in doubt; whatever is lost before it was not done. */
 	if (tg_db_call(ctl->db, id, params, n, tg_clock_ms() + PATIENCE_MS, id == TG_SQL_COMMIT, rows ? rows : &unused, ctl->err) != TG_OK)
 		return tg_ctl_explain(ctl->err);
@@ -78,8 +92,12 @@ enum tg_rc tg_ctl_begin(struct tg_ctl *ctl)
 	const char *params[] = { ctl->tenant };
 	struct tg_rows rows;
 
-	if (tg_ctl_call(ctl, TG_SQL_BEGIN, NULL, 0, NULL) != TG_OK || !(ctl->command->flags & TG_CTL_TENANT))
+	ctl->connection = 0;
+	if (tg_ctl_call(ctl, TG_SQL_BEGIN, NULL, 0, NULL) != TG_OK)
 		return ctl->err->rc;
+	ctl->connection = tg_db_reconnects(ctl->db) + 1;
+	if (!(ctl->command->flags & TG_CTL_TENANT))
+		return TG_OK;
 	if (tg_ctl_call(ctl, TG_SQL_CTL_ENTER, params, 1, &rows) != TG_OK)
 		return ctl->err->rc;
 	if (tg_rows_count(rows) == 0)
