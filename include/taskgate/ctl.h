@@ -70,6 +70,9 @@ enum tg_rc tg_ctl_missing(struct tg_ctl *, const char *option);        /* the re
 enum tg_rc tg_ctl_seconds(struct tg_ctl *, const char *option, const char **seconds) TG_MUSTCHECK;
 /* "a,b,c" as a PostgreSQL array literal, in the arena; NULL where an item is empty. */
 const char *tg_ctl_list(struct tg_ctl *, const char *commas);
+/* The whole file, in the arena, a NUL behind its n bytes, which may hold others; "-" is standard input. TG_E_INVALID where it cannot be read or has
+ * more than `most` bytes. */
+enum tg_rc tg_ctl_read_file(struct tg_ctl *, const char *name, size_t most, char **text, size_t *n) TG_MUSTCHECK;
 
 /* session.c */
 enum tg_rc tg_ctl_connect(struct tg_ctl *) TG_MUSTCHECK;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * type: task types, their handlers and the payload members that they need. Work that waits follows a change of its type's handler. */
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "taskgate/ctl.h"
@@ -15,25 +13,18 @@ static const struct tg_ctl_column columns[] = {
 /* The file's text in the arena; that it is JSON is for PostgreSQL to say. */
 static enum tg_rc read_schema(struct tg_ctl *ctl, const char *name, const char **text)
 {
-	FILE *f = name ? fopen(name, "re") : NULL;
-	char *buf;
+	char *read;
 	size_t n;
 
 	*text = NULL;
 	if (!name)
 		return TG_OK;
-	if (!f)
-		return tg_fail(ctl->err, TG_E_INVALID, NULL, "%s: %s", name, strerror(errno));
-	buf = tg_arena_alloc(ctl->arena, SCHEMA_MAX + 1);
-	n = fread(buf, 1, SCHEMA_MAX, f);
-	buf[n] = '\0';
-	*text = buf;
-	if (ferror(f))
-		tg_fail(ctl->err, TG_E_INVALID, NULL, "%s: %s", name, strerror(errno));
-	else if (n == SCHEMA_MAX || strlen(buf) != n || buf[strspn(buf, " \t\r\n")] != '{')
-		tg_fail(ctl->err, TG_E_INVALID, NULL, "%s: a schema is a JSON object with an array \"required\"", name);
-	fclose(f);
-	return ctl->err->rc;
+	if (tg_ctl_read_file(ctl, name, SCHEMA_MAX, &read, &n) != TG_OK)
+		return ctl->err->rc;
+	if (strlen(read) != n || read[strspn(read, " \t\r\n")] != '{')
+		return tg_fail(ctl->err, TG_E_INVALID, NULL, "%s: a schema is a JSON object with an array \"required\"", name);
+	*text = read;
+	return TG_OK;
 }
 
 static enum tg_rc add(struct tg_ctl *ctl)

@@ -2,6 +2,8 @@
  * value: how a command reads what was given to it. Promises that an option's name that the command's row does not have is found by the
  * first run (an assert), and that a text that means nothing is refused by name. */
 #include <assert.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,4 +76,37 @@ const char *tg_ctl_list(struct tg_ctl *ctl, const char *commas)
 	}
 	tg_buf_puts(&b, "}");
 	return b.data;
+}
+
+/* All of f, in pieces that grow: standard input does not say how much it has. */
+static void read_all(FILE *f, size_t most, struct tg_buf *text)
+{
+	char piece[64 * 1024];
+	size_t n;
+
+	tg_buf_puts(text, "");
+	while (text->len <= most && (n = fread(piece, 1, sizeof piece, f)) > 0)
+		tg_buf_put(text, piece, n);
+}
+
+enum tg_rc tg_ctl_read_file(struct tg_ctl *ctl, const char *name, size_t most, char **text, size_t *n)
+{
+	bool piped = strcmp(name, "-") == 0;
+	FILE *f = piped ? stdin : fopen(name, "re");
+	struct tg_buf read;
+
+	if (!f)
+		return tg_fail(ctl->err, TG_E_INVALID, NULL, "%s: %s", name, strerror(errno));
+	tg_buf_init(&read, ctl->arena);
+	errno = 0;
+	read_all(f, most, &read);
+	if (ferror(f))
+		tg_fail(ctl->err, TG_E_INVALID, NULL, "%s: %s", piped ? "standard input" : name, strerror(errno));
+	else if (read.len > most)
+		tg_fail(ctl->err, TG_E_INVALID, NULL, "%s: larger than %zu KiB", piped ? "standard input" : name, most / 1024);
+	if (!piped)
+		fclose(f);
+	*text = read.data;
+	*n = read.len;
+	return ctl->err->rc;
 }

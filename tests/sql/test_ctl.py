@@ -170,6 +170,7 @@ def test_type_keeps_its_schema_and_work_follows_its_handler(db, first, tmp_path)
         schema.write_text(bad)
         assert db.ctl("type", "add", "mover", "--schema", str(schema), check=False).returncode == 64, bad
     assert db.ctl("type", "add", "mover", "--handler", "ftp://x", check=False).returncode == 64
+    assert db.ctl("type", "add", "mover", "--schema", str(tmp_path), check=False).returncode == 64
     assert db.ctl("type", "add", "m o", check=False).returncode == 64
 
 
