@@ -72,4 +72,4 @@ grant update on delivery to taskgate_ctl;
 grant delete on task_type, persona to taskgate_ctl;
 grant execute on function uuid7(), random_suffix(), tg_tenant(), tg_principal(), url_host(text), refuse(text, text, text), number_hold(text), task_cancel_family(uuid), event_hash(bytea, uuid, integer, timestamptz, text[]),
 	retry_delay(integer, integer), type_admit(text, boolean, json), task_named(text, text), task_state_now(uuid), task_logs(uuid, timestamptz),
-	task_history(uuid, timestamptz), backlog_by_lane() to taskgate_ctl;
+	task_history(uuid, timestamptz), backlog_by_lane(), do_not_call_add(text, text) to taskgate_ctl;

@@ -50,8 +50,8 @@ struct tg_ctl {
 	bool first_tenant, json;
 };
 
-extern const struct tg_ctl_command tg_ctl_migrate[], tg_ctl_directory[], tg_ctl_token[], tg_ctl_type[], tg_ctl_lane[], tg_ctl_webhook_key[],
-    tg_ctl_delivery[], tg_ctl_status[], tg_ctl_states[], tg_ctl_conf[], tg_ctl_audit[], tg_ctl_task[], tg_ctl_demo[], tg_ctl_routes[], tg_ctl_calls[];
+extern const struct tg_ctl_command tg_ctl_migrate[], tg_ctl_directory[], tg_ctl_registry[], tg_ctl_token[], tg_ctl_type[], tg_ctl_lane[],
+    tg_ctl_webhook_key[], tg_ctl_delivery[], tg_ctl_status[], tg_ctl_states[], tg_ctl_conf[], tg_ctl_audit[], tg_ctl_task[], tg_ctl_demo[], tg_ctl_routes[], tg_ctl_calls[];
 
 /* main without main: parses, runs, prints; gives the exit code. */
 int tg_ctl_main(int argc, char **argv);
@@ -84,7 +84,8 @@ enum tg_rc tg_ctl_write_audit(struct tg_ctl *, const char *what, ...) TG_MUSTCHE
 enum tg_rc tg_ctl_commit(struct tg_ctl *) TG_MUSTCHECK;
 /* Reads that change nothing: begin, one statement, no commit needed (the connection is closed at the end). */
 enum tg_rc tg_ctl_query(struct tg_ctl *, enum tg_sql, const char *const *params, int n, struct tg_rows *) TG_MUSTCHECK;
-enum tg_rc tg_ctl_explain(struct tg_error *);          /* turns what PostgreSQL said into what an operator can act upon */
+/* Turns what PostgreSQL said into what an operator can act upon; reason and SQLSTATE stay. */
+enum tg_rc tg_ctl_explain(struct tg_error *);
 
 /* print.c: columns are named as in the result; as a table or as JSON, whichever was asked for. Control characters of stored texts never
  * reach a terminal. */

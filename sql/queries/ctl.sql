@@ -9,7 +9,7 @@ from (select id, name, number = min(number) over () as first from tenant order b
 where case when $1::text is null then t.first else t.name = $1 end
 
 -- name: ctl_patience
--- For the statements that read all there is: no limit of time, and in the order of the keys.
+-- For the statements that read all there is, or fill a table: no limit of time, and in the order of the keys.
 select set_config('statement_timeout', '0', true), set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true)
 
 -- name: ctl_audit

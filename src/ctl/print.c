@@ -82,7 +82,14 @@ static const char *bare_list(struct tg_arena *arena, const char *json)
 	return out.len ? out.data : "-";
 }
 
-/* A cell as people read it, in the arena. */
+static bool is_plain(const char *s)
+{
+	while ((unsigned char)*s >= 0x20 && *s != 0x7F)
+		s++;
+	return *s == '\0';
+}
+
+/* A cell as people read it: the stored text itself, or in the arena. */
 static const char *cell(struct tg_arena *arena, struct tg_rows rows, int row, const struct tg_ctl_column *c)
 {
 	const char *s = tg_rows_get(rows, row, c->name);
@@ -94,8 +101,13 @@ static const char *cell(struct tg_arena *arena, struct tg_rows rows, int row, co
 		return *s == 't' ? "yes" : "no";
 	if (c->kind == TG_CTL_LIST)
 		s = bare_list(arena, s);
+	if (c->kind == TG_CTL_TIME)
+		return tg_time_seconds(arena, s);
+	/* A list may have a million rows, and most cells need no copy. */
+	if (is_plain(s))
+		return s;
 	tg_buf_init(&plain, arena);
-	tg_ctl_plain(&plain, c->kind == TG_CTL_TIME ? tg_time_seconds(arena, s) : s);
+	tg_ctl_plain(&plain, s);
 	return plain.data;
 }
 

@@ -32,6 +32,18 @@ static const struct { const char *constraint, *text; } rules[] = {
 	{ "customer_pkey", "there is a customer of this id already" },
 	{ "task_type_name", "a type is a letter and up to 63 letters, digits and . _ : -" },
 	{ "task_type_handler", "a handler is an http or https URL" },
+	{ "directory_id", "an id has 1 to 128 characters, none of them a control character" },
+	{ "phone_number", "a phone number is + and 7 to 15 digits, the first not 0 (E.164)" },
+	{ "email_address", "that is no email address" },
+	{ "task_entity", "an entity is 1 to 128 letters, digits and . _ : -" },
+	{ "contact_data", "the data of a contact is a JSON object" },
+	{ "callback_attempt", "an attempt number is 1 to 1000" },
+	{ "callback_tenant_id_contact_id_fkey", "a callback has this contact: remove that first" },
+	{ "recipient_channel", "a recipient has an email address, a number for SMS, or both" },
+	{ "disposition_code_word", "a disposition code is an upper-case letter and up to 63 letters, digits and _" },
+	{ "email_template_name", "the name of a template is 1 to 128 letters, digits and . _ : -, and begins with a letter or digit" },
+	{ "email_template_subject", "a subject is one line of at most 998 characters" },
+	{ "email_template_body", "a template has a text, an HTML text, or both" },
 };
 
 enum tg_rc tg_ctl_explain(struct tg_error *err)
@@ -47,6 +59,8 @@ enum tg_rc tg_ctl_explain(struct tg_error *err)
 	for (i = 0; i < sizeof rules / sizeof *rules; i++)
 		if (strcmp(was.reason, rules[i].constraint) == 0)
 			tg_fail(err, err->rc, NULL, "%s", rules[i].text);
+	memcpy(err->reason, was.reason, sizeof err->reason);
+	memcpy(err->sqlstate, was.sqlstate, sizeof err->sqlstate);
 	return err->rc;
 }
 

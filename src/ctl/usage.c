@@ -8,7 +8,7 @@
 #include "taskgate/ctl.h"
 
 static const struct tg_ctl_command *const groups[] = {
-	tg_ctl_migrate, tg_ctl_directory, tg_ctl_token, tg_ctl_type, tg_ctl_lane, tg_ctl_webhook_key, tg_ctl_delivery, tg_ctl_task,
+	tg_ctl_migrate, tg_ctl_directory, tg_ctl_token, tg_ctl_type, tg_ctl_registry, tg_ctl_lane, tg_ctl_webhook_key, tg_ctl_delivery, tg_ctl_task,
 	tg_ctl_status, tg_ctl_states, tg_ctl_conf, tg_ctl_audit, tg_ctl_routes, tg_ctl_demo, tg_ctl_calls, NULL
 };
 

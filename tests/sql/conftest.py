@@ -32,7 +32,7 @@ def parameters(text):
 
 
 def is_utility(text):
-    return text.split(None, 1)[0].lower() in ("begin", "commit", "rollback", "set")
+    return text.split(None, 1)[0].lower() in ("begin", "commit", "rollback", "set", "savepoint", "release")
 
 
 class Database:
