@@ -65,7 +65,8 @@ grant execute on function uuid7(), tg_tenant(), tg_principal(), url_host(text), 
 grant select on all tables in schema public to taskgate_ctl;
 grant insert, update on tenant, principal, token, webhook_key, customer, persona, task_type, lane, task, task_body to taskgate_ctl;
 grant insert, update, delete on agent, contact, callback, entity, recipient, disposition_code, email_template, do_not_call to taskgate_ctl;
-grant update on message to taskgate_ctl;
+-- insert: the demonstration's SMS.
+grant insert, update on message to taskgate_ctl;
 grant insert, update, delete on work to taskgate_ctl;
 grant insert on audit to taskgate_ctl;
 grant update on delivery to taskgate_ctl;

@@ -112,13 +112,11 @@ def test_get_task_status_of_a_generic_task(directory, examples):
     assert all(document.TIME.fullmatch(h["timestamp"]) for h in data["history"])
 
 
-@pytest.mark.xfail(strict=True, reason="the sms row task-12345 of the demonstration directory comes with the messaging issue")
 def test_get_task_status(stack, examples):
     stack.ctl("demo", "load")
     token = stack.ctl("token", "create", "--user", "user123", "--scope", "all").strip()
     example = examples["Get Task Status"]
-    answer = stack.client(token).get(example.path)
-    assert answer.status == 200 and not document.differences(example.answer, answer.json)
+    same(example, stack.client(token).get(example.path).ok(200))
 
 
 @pytest.mark.parametrize("title", ["Create Callback Finish Task (PUT)", "Create Callback Finish Task (POST)"])
@@ -154,16 +152,16 @@ def test_a_rescheduled_callback_is_there(directory, examples):
 
 
 def test_demonstration_directory_runs_the_generic_example(stack, examples):
-    """What ./dev up lays out is enough for it: the type has a handler, the user a tenant."""
-    stack.ctl("demo", "load")
-    stack.ctl("type", "add", "lead_followup", "--handler", f"http://127.0.0.1:{stack.port}{HANDLER}")
-    token = stack.ctl("token", "create", "--user", "user123", "--scope", "all").strip()
-    api = stack.client(token)
+    """What ./dev up lays out is enough for it, as often as the demonstration is put back: the type has a handler, the user a tenant, the entity is free."""
+    token = None
     example = examples["Create Generic Task"]
-    made = api.request("PUT", example.path, body=example.body, headers=dict(example.headers, Authorization=f"Bearer {token}"))
-    assert made.status in (201, 409), repr(made)
-    until(lambda: api.get("/generic/custom-task-001").data["status"] == "completed", "the handler of lead_followup")
-    stack.ctl("demo", "load")     # once more is harmless
+    for _ in range(2):
+        stack.ctl("demo", "load")
+        stack.ctl("type", "add", "lead_followup", "--handler", f"http://127.0.0.1:{stack.port}{HANDLER}")
+        token = token or stack.ctl("token", "create", "--user", "user123", "--scope", "all").strip()
+        api = stack.client(token)
+        same(example, api.request("PUT", example.path, body=example.body, headers=dict(example.headers, Authorization=f"Bearer {token}")).ok(201))
+        until(lambda: api.get("/generic/custom-task-001").data["status"] == "completed", "the handler of lead_followup")
 
 
 SHOWN = [("401", "UNAUTHORIZED"), ("404", "TASK_NOT_FOUND"), ("500", "INTERNAL_ERROR")]
