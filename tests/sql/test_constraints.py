@@ -13,6 +13,9 @@ USER = "insert into principal (tenant_id, handle, role) values (" + TENANT + ", 
 CALL = "insert into call (tenant_id, id, task_id, number, {0}) values (" + TENANT + ", gen_random_uuid(), gen_random_uuid(), '+12025550101', {1})"
 CAMPAIGN = "insert into campaign (tenant_id, task_id, {0}) values (" + TENANT + ", gen_random_uuid(), {1})"
 TYPE = "insert into task_type (tenant_id, name, handler_url) values (" + TENANT + ", {0}, {1})"
+CONTACT = "insert into contact (tenant_id, id, {0}) values (" + TENANT + ", 'c', {1})"
+MAIL = "insert into email_template (tenant_id, name, subject, text) values (" + TENANT + ", {0}, {1}, {2})"
+MESSAGE = "insert into message (tenant_id, task_id, channel, provider, recipients, {0}) values (" + TENANT + ", gen_random_uuid(), {2}, 'twilio', '{{+12025550143}}', {1})"
 
 BAD = {
     "tenant_name_length": ["insert into tenant (name) values ('')", "insert into tenant (name) values (repeat('x', 129))"],
@@ -59,6 +62,28 @@ BAD = {
     "pace_in_flight": ["insert into pace (key, in_flight) values ('x', -1)"],
     "number_zone_prefix": [f"insert into number_zone values ('{p}', 'UTC')" for p in ("49", "+0", "+", "+4x")],
     "tenant_quiet": ["update tenant set quiet_from = '21:00', quiet_until = null", "update tenant set quiet_from = null, quiet_until = '08:00'"],
+    "directory_id": [f"insert into {t} (tenant_id, id) values ({TENANT}, {v})" for t in ("agent", "contact", "callback")
+                     for v in ("''", "repeat('x', 129)", "E'a\\nb'", "E'\\x7f'")]
+                    + ["insert into recipient (tenant_id, id, email) values (" + TENANT + ", '', 'a@example.com')",
+                       "insert into callback (tenant_id, id, contact_id) values (" + TENANT + ", 'x', '')", "insert into callback (tenant_id, id, agent_id) values (" + TENANT + ", 'x', '')",
+                       "insert into callback (tenant_id, id, previous_id) values (" + TENANT + ", 'x', '')"],
+    "phone_number": [CONTACT.format("phone", v) for v in ("''", "'12025550143'", "'+02025550143'", "'+123456'", "'+1234567890123456'", "'+1202555014x'", "'+1 2025550143'",
+                                                          "E'+12025550143\\n'")]
+                    + ["insert into recipient (tenant_id, id, phone) values (" + TENANT + ", 'r', '1')", "insert into do_not_call (tenant_id, number) values (" + TENANT + ", '1')",
+                       "insert into call (tenant_id, id, task_id, number) values (" + TENANT + ", gen_random_uuid(), gen_random_uuid(), '1')"],
+    "email_address": [CONTACT.format("email", v) for v in ("''", "'a'", "'a@'", "'@b'", "'a@b@c'", "'a b@c'", "'a@-b'", "'a@b-'", "'a@b..c'", "'a@b.'", "'ä@b'", "E'a@b\\n'",
+                                                           "repeat('a', 65) || '@b'", "'a@' || repeat('b', 64)", "'a@' || repeat('b.', 127) || 'c'")]
+                     + ["insert into recipient (tenant_id, id, email) values (" + TENANT + ", 'r', 'x')"],
+    "contact_data": [CONTACT.format("data", v) for v in ("'[]'", "'1'", "'null'", "'\"x\"'")],
+    "callback_attempt": [f"insert into callback (tenant_id, id, attempt_number) values ({TENANT}, 'x', {v})" for v in ("0", "1001")],
+    "recipient_channel": ["insert into recipient (tenant_id, id) values (" + TENANT + ", 'r')"],
+    "disposition_code_word": [f"insert into disposition_code (tenant_id, code) values ({TENANT}, {v})" for v in ("''", "'a'", "'A b'", "'1A'", "'_A'", "repeat('A', 65)")],
+    "email_template_name": [MAIL.format(v, "'s'", "'t'") for v in ("''", "'-a'", "'a b'", "'a/b'", "repeat('a', 129)", "'ä'")],
+    "email_template_subject": [MAIL.format("'n'", v, "'t'") for v in ("''", "repeat('x', 999)", "E'a\\nb'")],
+    "email_template_body": [MAIL.format("'n'", "'s'", "null")],
+    "delivery_status": [MESSAGE.format("status", "'lost'", "'sms'")],
+    "message_channel": [MESSAGE.format("text", "'x'", "'fax'")],
+    "message_task_taken": ["insert into message (tenant_id, task_id, channel, provider, recipients) select '00000000-0000-4000-8000-00000000beef', task_id, channel, provider, recipients from message"],
     "cluster_mark_single": ["insert into cluster_mark (single, system_identifier, timeline) values (false, 'x', 1)"],
 }
 # The trigger speaks before these can: they guard against whoever disables it.
@@ -74,6 +99,7 @@ def seeds(db):
     db.run("insert into token (hash, tenant_id, principal_id, scopes) select sha256('seed'), tenant_id, id, '{all}' from principal")
     db.run(TASK.format("entity", "'seed'"))
     db.run(CALL.format("n", "1"))
+    db.run(MESSAGE.format("text", "'seed'", "'sms'"))
 
 
 def refused(db, statement, constraint, without_triggers=False):
