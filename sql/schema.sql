@@ -4864,7 +4864,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.lane TO taskgate_ctl;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.message TO taskgate_api;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message TO taskgate_sweep;
-GRANT SELECT,UPDATE ON TABLE public.message TO taskgate_ctl;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.message TO taskgate_ctl;
 
 --
 -- Name: TABLE message_event; Type: ACL; Schema: public; Owner: -

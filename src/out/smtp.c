@@ -145,7 +145,18 @@ void out_smtp_start(struct tg_transfer *t)
 		end(t);
 }
 
-/* The handle forgets the mail but not its connection. */
+/* libcurl says QUIT on a kept connection and would wait two minutes for a reply; the end of what can be read ends that. */
+static void drop_handle(CURL *e)
+{
+	curl_socket_t fd = CURL_SOCKET_BAD;
+
+	if (curl_easy_getinfo(e, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK && fd != CURL_SOCKET_BAD)
+		shutdown(fd, SHUT_RD);
+	curl_easy_cleanup(e);
+}
+
+/* The handle forgets the mail but not its connection. After a mail that was given up its connection goes too: libcurl would keep it with the reply still to come,
+ * which the next mail would take for its own. */
 void out_smtp_join(struct tg_transfer *t)
 {
 	struct out_sending *sending = t->sending;
@@ -159,7 +170,10 @@ void out_smtp_join(struct tg_transfer *t)
 	curl_easy_setopt(sending->easy, CURLOPT_HTTPHEADER, NULL);
 	curl_mime_free(sending->mime);
 	curl_slist_free_all(sending->recipients);
-	o->smtp.idle[o->smtp.n_idle++] = sending->easy;
+	if (sending->code == CURLE_OK)
+		o->smtp.idle[o->smtp.n_idle++] = sending->easy;
+	else
+		drop_handle(sending->easy);
 	t->sending = NULL;
 }
 
@@ -186,17 +200,10 @@ void out_smtp_init(struct tg_out *o)
 		abort();
 }
 
-/* libcurl says QUIT on each kept connection and would wait two minutes for a reply; the end of what can be read ends that. */
 void out_smtp_free(struct tg_out *o)
 {
-	while (o->smtp.n_idle > 0) {
-		CURL *e = o->smtp.idle[--o->smtp.n_idle];
-		curl_socket_t fd = CURL_SOCKET_BAD;
-
-		if (curl_easy_getinfo(e, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK && fd != CURL_SOCKET_BAD)
-			shutdown(fd, SHUT_RD);
-		curl_easy_cleanup(e);
-	}
+	while (o->smtp.n_idle > 0)
+		drop_handle(o->smtp.idle[--o->smtp.n_idle]);
 	free(o->smtp.idle);
 	pthread_mutex_destroy(&o->smtp.lock);
 }

@@ -213,6 +213,14 @@ def test_a_silent_mail_server_holds_up_nothing_else(script, receiver):
     assert [(e["url"], e["result"]) for e in ends] == [(url, "answered"), (server.url, "timeout")]
 
 
+def test_a_mail_never_hears_the_reply_to_another_one(script):
+    """The connection of a mail that was given up is gone: its reply may still come."""
+    server = script(message=...)
+    ends = transfers({"url": server.url, "mail": mail(), "timeout_ms": 400}, {"url": server.url, "mail": mail(), "timeout_ms": 400})
+    assert [e["result"] for e in ends] == ["timeout", "timeout"]
+    assert sum(c.startswith("EHLO") for c in server.commands) == 2, server.commands
+
+
 @pytest.mark.parametrize("command,status", [("RCPT", 550), ("message", 250)])
 def test_a_server_that_does_not_answer_quit(script, command, status):
     """After a refusal libcurl says QUIT before it tells of the refusal; after a success when all is over."""
