@@ -27,7 +27,7 @@ grant execute on function template_render(text, jsonb, boolean), work_make(uuid,
 	to taskgate_api, taskgate_sweep;
 grant execute on function entity_admit(text, boolean), email_or_null(text), phone_or_null(text), action_failed(text, text), callback_admit(text, text, boolean, boolean),
 	callback_crm_update(callback, jsonb), callback_follow_up(timestamptz, text, contact, jsonb), callback_next_id(text), callback_retry(timestamptz, integer, callback, contact),
-	number_hold(text), do_not_call_add(text, text),
+	number_hold(text), number_line(uuid, text), do_not_call_add(text, text),
 	callback_finish(text, text, text, text, json, text, timestamptz, text, integer, jsonb, boolean, boolean) to taskgate_api;
 
 grant select, insert on campaign to taskgate_api;
@@ -47,6 +47,7 @@ grant execute on function pace_room(text, integer, integer), pace_key(uuid, inte
 grant execute on function call_cancel(text, text), do_not_call_add(text, text), calls_after_restore(), task_work(uuid, text), calls_stop_all(text),
 	call_settle_by_hand(uuid, boolean), is_zone(text) to taskgate_ctl;
 grant execute on function task_work(uuid, text) to taskgate_api;
+grant execute on function number_line(uuid, text) to taskgate_sweep;
 
 grant select on tenant, webhook_key, task_type, migration, state_edge, task_event, principal, recipient, email_template to taskgate_sweep;
 grant select, insert, update, delete on message to taskgate_sweep;
@@ -71,6 +72,6 @@ grant insert, update, delete on work to taskgate_ctl;
 grant insert on audit to taskgate_ctl;
 grant update on delivery to taskgate_ctl;
 grant delete on task_type, persona to taskgate_ctl;
-grant execute on function uuid7(), random_suffix(), tg_tenant(), tg_principal(), url_host(text), refuse(text, text, text), number_hold(text), task_cancel_family(uuid), event_hash(bytea, uuid, integer, timestamptz, text[]),
+grant execute on function uuid7(), random_suffix(), tg_tenant(), tg_principal(), url_host(text), refuse(text, text, text), number_hold(text), number_line(uuid, text), task_cancel_family(uuid), event_hash(bytea, uuid, integer, timestamptz, text[]),
 	retry_delay(integer, integer), type_admit(text, boolean, json), task_named(text, text), task_state_now(uuid), task_logs(uuid, timestamptz),
 	task_history(uuid, timestamptz), backlog_by_lane(), do_not_call_add(text, text) to taskgate_ctl;

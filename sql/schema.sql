@@ -283,7 +283,7 @@ begin
 				order by k.priority desc, k.run_at, k.id limit least(mine, 500) + 20 for update of k skip locked loop
 			exit when mine <= 0;
 			-- number_hold's lock (migration 0007): who is listing the number at this moment is not overlooked, and not waited for.
-			continue when not pg_try_advisory_xact_lock(hashtextextended('number ' || w.tenant_id::text || w.number, 0));
+			continue when not pg_try_advisory_xact_lock(number_line(w.tenant_id, w.number));
 			why := call_refused(w.tenant_id, w.number);
 			if why is not null then
 				perform call_ends(w.tenant_id, w.id, 'failed', null, null, null, why);
@@ -1568,7 +1568,17 @@ end $$;
 CREATE FUNCTION public.number_hold(p_number text) RETURNS void
     LANGUAGE sql
     AS $$
-	select pg_advisory_xact_lock(hashtextextended('number ' || tg_tenant()::text || p_number, 0))
+	select pg_advisory_xact_lock(public.number_line(public.tg_tenant(), p_number))
+$$;
+
+--
+-- Name: number_line(uuid, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.number_line(p_tenant uuid, p_number text) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+	select hashtextextended('number ' || p_tenant::text || hashtext(p_number) % 64, 0)
 $$;
 
 --
@@ -4503,6 +4513,15 @@ GRANT ALL ON FUNCTION public.message_waits(p_tenant uuid, p_task uuid, p_ask_s i
 REVOKE ALL ON FUNCTION public.number_hold(p_number text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.number_hold(p_number text) TO taskgate_api;
 GRANT ALL ON FUNCTION public.number_hold(p_number text) TO taskgate_ctl;
+
+--
+-- Name: FUNCTION number_line(p_tenant uuid, p_number text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.number_line(p_tenant uuid, p_number text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.number_line(p_tenant uuid, p_number text) TO taskgate_api;
+GRANT ALL ON FUNCTION public.number_line(p_tenant uuid, p_number text) TO taskgate_sweep;
+GRANT ALL ON FUNCTION public.number_line(p_tenant uuid, p_number text) TO taskgate_ctl;
 
 --
 -- Name: FUNCTION pace_key(p_task uuid, p_delay_s integer); Type: ACL; Schema: public; Owner: -

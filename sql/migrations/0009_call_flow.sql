@@ -220,7 +220,7 @@ begin
 				order by k.priority desc, k.run_at, k.id limit least(mine, 500) + 20 for update of k skip locked loop
 			exit when mine <= 0;
 			-- number_hold's lock (migration 0007): who is listing the number at this moment is not overlooked, and not waited for.
-			continue when not pg_try_advisory_xact_lock(hashtextextended('number ' || w.tenant_id::text || w.number, 0));
+			continue when not pg_try_advisory_xact_lock(number_line(w.tenant_id, w.number));
 			why := call_refused(w.tenant_id, w.number);
 			if why is not null then
 				perform call_ends(w.tenant_id, w.id, 'failed', null, null, null, why);

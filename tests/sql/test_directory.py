@@ -156,7 +156,7 @@ def call(db, tenant, callback, number):
     with Session(db, "taskgate_api", tenant) as s:
         task = s.rows("insert into task (tenant_id, api, kind, machine, state, event, public_id) values (tg_tenant(), 'calls', 'call', 'call', 'pending', 'create',"
                       " gen_random_uuid()::text) returning id::text")[0][0]
-        s.rows("insert into call (tenant_id, task_id, number, callback_id) values (tg_tenant(), %s, %s, %s)", task, number, callback)
+        s.rows("insert into call (tenant_id, id, task_id, number, callback_id) values (tg_tenant(), %s, %s, %s, %s)", task, task, number, callback)
         s.rows("select work_make(tg_tenant(), %s, 'call', 'twilio', now() + interval '1 day', 5, 0)", task)
         s.connection.commit()
     return task
