@@ -1,5 +1,5 @@
--- A number's way: granted within all limits, dialled at most once, followed to its end, counted once. Lock order: work, then the account's pace row, then another pace row,
--- then campaign and task.
+-- A number's way: granted within all limits, dialled at most once, followed to its end, counted once. Lock order: the number (number_hold), work (all that
+-- a transaction will want), then the account's pace row, then another pace row, then campaign and task. The claim begins with the account and waits for neither work nor number.
 
 -- How many more may be granted at this moment; the row stays locked until the end of the transaction, so that a grant is counted before the next one looks. Null p_limit:
 -- no limit; what is under way is counted all the same, for the day on which there is one. A departure later than now was recorded before the clock was set back: it counts

@@ -38,4 +38,6 @@ def test_naive_breaks(empty, tenant, path):
 
 
 def test_all_races_of_the_issue_are_there():
-    assert {"claim_claim", "claim_cancel", "cancel_claim", "finish_expire", "retry_finish", "two_sweepers", "stale_fence", "same_key", "limit_edge"} <= {p.stem for p in FILES}
+    assert {"claim_claim", "claim_cancel", "cancel_claim", "finish_expire", "retry_finish", "two_sweepers", "stale_fence", "same_key", "limit_edge",
+            "slot_slot", "second_second", "minute_minute", "listed_claim", "claim_listed", "listed_queued", "grant_cancel", "cancel_grant", "settle_ended", "end_end", "report_dial",
+            "expire_dial", "dial_expire", "reports_settle"} <= {p.stem for p in FILES}
