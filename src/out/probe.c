@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * probe: is there anything at a URL that a caller named? One GET behind the guard, of which no more than the first byte is read. Promises to end within its time,
  * resolving and connecting included. It never follows a redirect, never says what is there, and keeps no connection. */
+#include <curl/curl.h>
 #include <stdlib.h>
 
 #include "taskgate/out.h"
@@ -15,7 +16,6 @@ static const char *judge(const struct tg_transfer *t, struct tg_arena *a)
 
 const char *tg_out_probe(struct tg_out *o, struct tg_arena *a, const char *url, int timeout_ms)
 {
-	static const char *const headers[] = { "Connection: close", NULL };
 	struct tg_transfer *t = tg_out_take(o), *ended;
 	const char *why;
 
@@ -23,11 +23,13 @@ const char *tg_out_probe(struct tg_out *o, struct tg_arena *a, const char *url, 
 		abort();
 	t->url = url;
 	t->method = TG_OUT_GET;
-	t->headers = headers;
 	t->timeout_ms = timeout_ms;
 	t->answer_max = 1;
 	t->trusted = false;
 	tg_out_start(o, t);
+	/* A worker asks seldom, and never the same server twice in a row. */
+	if (curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L) != CURLE_OK)
+		abort();
 	tg_out_perform(o);
 	while ((ended = tg_out_ended(o)) == NULL) {
 		tg_out_wait(o, NULL, 0, timeout_ms);
