@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """PUT /email and GET /email/{id} (spec/facts.md 1.2), as a mail server that is not ours takes it and Python's email package reads it."""
 import base64
+import concurrent.futures
 import functools
 import json
 import re
@@ -316,3 +317,50 @@ def test_the_callers_webhook(tenant, plain, receiver):
     seen, = receiver.wait(path)
     told = json.loads(seen.body)
     assert (told["event"], told["task_id"], told["type"], told["result"]["sent"]) == ("task.completed", task, "email", True)
+
+
+# -- once, and for its own tenant alone --
+
+def test_idempotency(tenant, plain, mailbox):
+    """A repeat under its key is answered as the first time and sends nothing; another body under the same key is refused."""
+    to, key = address(), {"Idempotency-Key": fresh("k")}
+    mine = body(plain, to=[to], attachments=[FILE])
+    first = tenant.api.put("/email", mine, headers=key).ok(201)
+    before = tenant.still()
+    again = tenant.api.put("/email", mine, headers=key).ok(201)
+    assert again.body == first.body and again.headers["Idempotency-Replayed"] == "true" and again.headers.get("Location") == first.headers.get("Location")
+    tenant.api.put("/email", dict(mine, subject="another"), headers=key).refused(422, "idempotency_key_reused")
+    assert {k: v for k, v in tenant.footprint().items() if k in ("task", "message", "message_file", "idempotency")} == {
+        k: v for k, v in before.items() if k in ("task", "message", "message_file", "idempotency")}
+    wait(tenant, first.data["task_id"], "completed")
+    assert len(mailbox.to(to)) == 1
+
+
+def test_a_refusal_is_not_kept_under_its_key(tenant, template):
+    name, key = fresh("later"), {"Idempotency-Key": fresh("k")}
+    tenant.api.put("/email", body(name), headers=key).refused(400, "template_not_found")
+    tenant.stack.run("insert into email_template (tenant_id, name, subject, text) values (%s, %s, 's', 'x')", tenant.id, name)
+    assert tenant.api.put("/email", body(name), headers=key).ok(201).headers.get("Idempotency-Replayed") is None
+
+
+def test_many_at_once_under_one_key_send_one(stack, tenant, plain, mailbox):
+    to, key = address(), {"Idempotency-Key": fresh("k")}
+    mine = body(plain, to=[to])
+    clients = [stack.client(tenant.token) for _ in range(6)]
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        got = list(pool.map(lambda c: c.put("/email", mine, headers=key), clients))
+    assert {a.status for a in got} <= {201, 409} and len({a.data["task_id"] for a in got if a.status == 201}) == 1
+    task = tenant.api.put("/email", mine, headers=key).ok(201).data["task_id"]
+    wait(tenant, task, "completed")
+    assert len(mailbox.to(to)) == 1
+
+
+def test_a_template_of_another_tenant_is_none(stack, tenant, template, plain, mailbox):
+    """Neither by its name alone, nor where both have one of that name."""
+    other = stack.tenant()
+    other.stack.run("insert into email_template (tenant_id, name, subject, text) values (%s, 'theirs', 's', 'their words'), (%s, %s, 's', 'their words')", other.id, other.id, plain)
+    tenant.api.put("/email", body("theirs")).refused(400, "template_not_found")
+    to = address()
+    send(tenant, plain, to=[to])
+    mail, = mailbox.wait(to)
+    assert b"their words" not in mail.raw and "Dear" in text_of(mail)

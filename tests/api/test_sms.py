@@ -324,3 +324,28 @@ def test_a_report_after_the_end_changes_nothing(tenant, stack, twilio):
     for late in ("sent", "failed", "undelivered", "queued"):
         assert report(stack, twilio, [("MessageSid", m.sid), ("MessageStatus", late), ("ErrorCode", "30003")]).status == 200
     assert shown(tenant, entity)["delivery_status"] == "delivered" and shown(tenant, entity)["updated_at"] == done["updated_at"]
+
+
+# -- once --
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_idempotency(tenant, twilio, method):
+    """A repeat under its key is no duplicate and sends nothing; without the key it is one."""
+    number, entity, key = phone(), fresh("s"), {"Idempotency-Key": fresh("k")}
+    first = tenant.api.request(method, f"/sms/{entity}", body(to=number), headers=key).ok(201)
+    again = tenant.api.request(method, f"/sms/{entity}", body(to=number), headers=key).ok(201)
+    assert again.body == first.body and again.headers["Idempotency-Replayed"] == "true"
+    tenant.api.request(method, f"/sms/{entity}", body(to=number, message="another"), headers=key).refused(422, "idempotency_key_reused")
+    tenant.api.request(method, f"/sms/{entity}", body(to=number)).refused(409, "duplicate_entity")
+    wait(tenant, entity, "completed")
+    assert len(twilio.creations(number)) == 1
+
+
+def test_the_same_key_of_another_tenant_is_another(stack, tenant, twilio):
+    number, key, other = phone(), {"Idempotency-Key": fresh("k")}, stack.tenant()
+    entity = fresh("s")
+    for one in (tenant, other):
+        assert one.api.put(f"/sms/{entity}", body(to=number), headers=key).ok(201).headers.get("Idempotency-Replayed") is None
+    for one in (tenant, other):
+        wait(one, entity, "completed")
+    assert len(twilio.creations(number)) == 2
