@@ -61,13 +61,26 @@ def test_no_program_may(db, role, statement):
                                        "insert into task_event (tenant_id) values (null)", "insert into delivery (tenant_id) values (null)",
                                        "update principal set role = 'manager'", "insert into task_type (tenant_id, name) values (null, 'x')",
                                        "update lane set paused_at = null", "select grants from rate_window", "select partition_ensure(1)",
+                                       "select sid from twilio_event", "insert into twilio_event (sid, status, params) values ('SM1', 'sent', '{}')",
+                                       "update twilio_event set status = 'sent'", "delete from twilio_event",
+                                       "insert into message_event (tenant_id, task_id, seq, event, message) values (null, null, 1, 'sent', 'x')",
+                                       "update message_event set message = 'x'", "delete from message_event", "delete from message", "update message_file set name = 'x'",
+                                       "delete from message_file", "update email_template set text = 'x'", "insert into recipient (tenant_id, id) values (null, 'r')",
+                                       "insert into disposition_code (tenant_id, code) values (null, 'X')", "delete from do_not_call", "update do_not_call set reason = 'x'",
+                                       "update agent set enabled = true", "delete from callback", "delete from contact", "update call set number = '+12025550143'",
+                                       "select message_settle(null, 1, 'sent', null, null, 0, '{1,1}')", "select voicemail_notify(1)",
+                                       "select message_becomes(null, null, 'sent', null, null, null)", "select tenant_furnish(null)",
                                        "set role taskgate_owner"])
 def test_api_may_not(db, statement):
     refused(db, "taskgate_api", statement)
 
 
 @pytest.mark.parametrize("statement", ["insert into token (hash) values ('x')", "update token set revoked_at = null", "select action from audit", "insert into task_event (tenant_id) values (null)",
-                                       "update webhook_key set retire_at = now()", "set role taskgate_owner"])
+                                       "update webhook_key set retire_at = now()", "set role taskgate_owner", "insert into twilio_event (sid, status, params) values ('SM1', 'sent', '{}')",
+                                       "insert into message_event (tenant_id, task_id, seq, event, message) values (null, null, 1, 'sent', 'x')", "update message_event set message = 'x'",
+                                       "update email_template set text = 'x'", "update recipient set email = 'x@example.com'", "select number from do_not_call",
+                                       "select phone from contact", "select message_reported(null, 'SM1', 'sent', null, '{}', null, null)",
+                                       "select callback_finish('e', 'c', 'a', 'BUSY', '{}', null, now(), null, null, null, false, false)"])
 def test_sweeper_may_not(db, statement):
     refused(db, "taskgate_sweep", statement)
 
