@@ -283,7 +283,7 @@ def test_do_not_call(tenant):
     name, number = callback(tenant)
     first = finish(tenant, name, disposition_code="NO_ANSWER", next_action={"type": "retry_callback", "scheduled_at": "2999-01-01T00:00:00Z"})["actions_triggered"][0]["new_callback_id"]
     other, _ = callback(tenant)
-    finish(tenant, other, next_action={"type": "retry_callback"})
+    finish(tenant, other, next_action={"type": "retry_callback", "scheduled_at": "2999-01-01T00:00:00Z"})
     actions = finish(tenant, first, disposition_code="DO_NOT_CALL", customer_data={"why": "asked"})["actions_triggered"]
     assert actions == [{"type": "crm_update", "status": "completed"}, {"type": "do_not_call_added", "status": "completed"}]
     assert tenant.stack.value("select count(*) from do_not_call where tenant_id = %s and number = %s", tenant.id, number) == 1
