@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DEFAULT_FILE "/etc/taskgate/taskgate.conf"
 #define BLANKS " \t\r\n"
@@ -45,8 +46,6 @@ static struct {
 
 /* Names of settings that others know and that have no meaning here, as they were met; one that does not fit is left out. */
 static char celery[200];
-
-extern char **environ;
 
 /* Where a value stands: the file and its line, or the environment. */
 struct place {
