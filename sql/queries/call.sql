@@ -37,10 +37,7 @@ select call_cancel($1, 'cancelled by the caller') is not null as cancelled
 -- name: call_active
 -- What has not ended, the newest first, at most $1. Result: total, tasks (JSON).
 with open as materialized (
-	-- The offset keeps it a look-up by index for each; as a join it would read all tasks.
-	select t.seq, t.id, t.public_id, t.kind, t.state, t.started_at
-	from (select distinct c.task_id from call c where c.tenant_id = tg_tenant() and c.ended_at is null) c cross join lateral (
-		select k.seq, k.id, k.public_id, k.kind, k.state, k.started_at from task k where k.tenant_id = tg_tenant() and k.id = c.task_id and k.finished_at is null offset 0) t
+	select t.seq, t.id, t.public_id, t.kind, t.state, t.started_at from task t where t.tenant_id = tg_tenant() and t.api = 'calls' and t.finished_at is null
 )
 select (select count(*) from open) as total,
 	(select coalesce(json_agg(json_build_object('task_id', p.public_id, 'name', case p.kind when 'call' then 'queue_single_call' else 'queue_bulk_calls' end, 'args', '[]'::json,
