@@ -78,7 +78,7 @@ def test_api_may_not(db, statement):
 @pytest.mark.parametrize("statement", ["insert into token (hash) values ('x')", "update token set revoked_at = null", "select action from audit", "insert into task_event (tenant_id) values (null)",
                                        "update webhook_key set retire_at = now()", "set role taskgate_owner", "insert into twilio_event (sid, status, params) values ('SM1', 'sent', '{}')",
                                        "insert into message_event (tenant_id, task_id, seq, event, message) values (null, null, 1, 'sent', 'x')", "update message_event set message = 'x'",
-                                       "update email_template set text = 'x'", "update recipient set email = 'x@example.com'", "select number from do_not_call",
+                                       "update email_template set text = 'x'", "update recipient set email = 'x@example.com'", "insert into do_not_call (number) values ('+12025550143')", "delete from do_not_call",
                                        "select phone from contact", "select message_reported(null, 'SM1', 'sent', null, '{}', null, null)",
                                        "select callback_finish('e', 'c', 'a', 'BUSY', '{}', null, now(), null, null, null, false, false)"])
 def test_sweeper_may_not(db, statement):
