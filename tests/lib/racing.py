@@ -236,8 +236,9 @@ def play(ledger, race, tenant, naive):
         return True
 
     def waits(name):
+        """For one of the race's sessions: for a moment it may also wait for autovacuum, which is nobody's step."""
         with watch.cursor() as c:
-            c.execute("select cardinality(pg_blocking_pids(%s)) > 0", (sessions[name].pid,))
+            c.execute("select pg_blocking_pids(%s) && %s", (sessions[name].pid, [s.pid for s in sessions.values()]))
             return c.fetchone()[0]
 
     try:

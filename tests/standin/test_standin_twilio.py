@@ -103,13 +103,17 @@ def test_the_official_client_reads_errors(twilio, client_of):
     assert client_of(twilio, token="wrong").refused("fetch", of="messages", sid="SM" + "0" * 32)["status"] == 401
 
 
-def test_the_official_client_redacts_and_cancels(twilio, client_of):
+def test_the_official_client_redacts(twilio, client_of):
     client, to = client_of(twilio), number()
     twilio.plan(["sent", "delivered"], to=to)
     message = sent(twilio, To=to)
     played([message])
     assert client.does("update", of="messages", sid=message.sid, **{"with": {"body": ""}})["body"] == ""
     assert client.refused("update", of="messages", sid=message.sid, **{"with": {"status": "canceled"}})["code"] == 30409
+
+
+def test_the_official_client_schedules_and_cancels(twilio, judge, client_of):
+    client = client_of(twilio)
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
     later = client.does("create", of="messages", **{"with": {"to": number(), "messagingServiceSid": "MG" + "1" * 32, "body": "x", "sendAt": at, "scheduleType": "fixed"}})
     assert later["status"] == "scheduled"
