@@ -12,7 +12,7 @@ import pytest
 
 import stack as stacks
 import waiting
-from npm_twilio import client_of, npm_twilio  # noqa: F401  fixtures
+from npm_twilio import client_if_any, client_of, npm_missing, npm_twilio  # noqa: F401  fixtures
 from receiver import Receiver
 from standin_twilio import Twilio
 

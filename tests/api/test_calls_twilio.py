@@ -282,19 +282,18 @@ def form_of(seen):
     return urllib.parse.parse_qsl(seen.body.decode(), keep_blank_values=True)
 
 
-def judge(request, twilio, url, seen):
+def judge(client_if_any, twilio, url, seen):
     """Twilio's own client says whether the signature is Twilio's; where npm is not there, it is recomputed."""
     signature, pairs = seen.headers["X-Twilio-Signature"], form_of(seen)
     assert signature == calling.signature(twilio.token, url, pairs)
-    try:
-        client = request.getfixturevalue("client_of")(twilio)
-    except pytest.skip.Exception:
+    if client_if_any is None:
         return
+    client = client_if_any(twilio)
     assert client.does("validate", signature=signature, url=url, params=dict(pairs)) is True
     assert client.does("validate", signature=signature, url=url + "x", params=dict(pairs)) is False
 
 
-def test_the_clients_own_status_callback(request, tenant, twilio, receiver, stack):
+def test_the_clients_own_status_callback(client_if_any, tenant, twilio, receiver, stack):
     """The same form as Twilio sent us, signed for his address, once for each (CallSid, CallStatus, SequenceNumber), with our webhook headers beside it."""
     path = f"/{fresh('status')}?customer=%20b&x=1"
     url = receiver.script(path, Hook(200, b"OK", content_type="text/plain"))
@@ -310,7 +309,7 @@ def test_the_clients_own_status_callback(request, tenant, twilio, receiver, stac
     for s in seen:
         assert form_of(s) == sent[dict(form_of(s))["SequenceNumber"]] and s.headers["Content-Type"] == calling.FORM and s.method == "POST"
         check_signature(stack, tenant, s)
-        judge(request, twilio, url, s)
+        judge(client_if_any, twilio, url, s)
     assert len({s.headers["webhook-id"] for s in seen}) == 4
     assert calling.the_call(twilio, number).get("StatusCallback") != url
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """npm_twilio: npm's own Twilio client as fixtures, a foreign judge of what we and the stand-in send; installed once into a folder under build/."""
+import fcntl
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -47,24 +49,37 @@ def installed():
         return False
 
 
-@pytest.fixture(scope="session")
-def npm_twilio():
-    """A folder with npm's package; where it cannot be had, the tests that want it skip and say so."""
+def install():
+    """Why npm's package cannot be had here, or None. The pieces of a check share the folder, so one installs and the others wait."""
     if not shutil.which("node") or not shutil.which("npm"):
-        pytest.skip("npm's package twilio judges the stand-in, and node or npm is not here (Debian: nodejs, npm)")
-    if not installed():
-        FOLDER.mkdir(parents=True, exist_ok=True)
+        return "npm's package twilio judges the stand-in, and node or npm is not here (Debian: nodejs, npm)"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with open(FOLDER / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if installed():
+            return None
         (FOLDER / "package.json").write_text('{"name": "taskgate-standin", "private": true}\n')
         done = subprocess.run(["npm", "install", "--no-save", "--no-package-lock", "--no-audit", "--no-fund", f"twilio@{TWILIO}"], cwd=FOLDER,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
-        if done.returncode != 0 or not installed():
-            pytest.skip(f"npm could not install twilio@{TWILIO}: {done.stderr.strip().splitlines()[:1]}")
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
+        code = re.search(r"code (\w+)", done.stdout)
+        return None if done.returncode == 0 and installed() else f"npm could not install twilio@{TWILIO}: {code[1] if code else done.returncode}"
+
+
+@pytest.fixture(scope="session")
+def npm_missing():
+    """None, or why npm's package is not here: for a test that is whole without it."""
+    return install()
+
+
+@pytest.fixture(scope="session")
+def npm_twilio(npm_missing):
+    """A folder with npm's package; where it cannot be had, the tests that want it skip and say so."""
+    if npm_missing:
+        pytest.skip(npm_missing)
     return FOLDER
 
 
-@pytest.fixture
-def client_of(npm_twilio):
-    """client_of(twilio): a TwilioClient for it."""
+def clients():
     made = []
 
     def make(twilio, **more):
@@ -73,3 +88,18 @@ def client_of(npm_twilio):
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def client_of(npm_twilio):
+    """client_of(twilio): a TwilioClient for it."""
+    yield from clients()
+
+
+@pytest.fixture
+def client_if_any(npm_missing):
+    """As client_of, or None where npm's package is not here."""
+    if npm_missing:
+        yield None
+    else:
+        yield from clients()
