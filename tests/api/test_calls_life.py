@@ -273,11 +273,12 @@ def test_a_cancel_by_the_disposition_api(tenant):
 # -- seen from elsewhere --
 
 def test_active_tasks(own_tenant, twilio):
-    number, gate = calling.phone(), threading.Event()
+    number, held, gate, end = calling.phone(), calling.phone(), threading.Event(), threading.Event()
     twilio.plan_call(to=number, holds={"ringing": gate})
+    twilio.plan_call(to=held, holds={"ringing": end})
     _, one = calling.queue(own_tenant.api, delay_seconds=600)
     _, two = calling.queue(own_tenant.api, number)
-    three = calling.queue_bulk(own_tenant.api, [calling.phone(), calling.phone()], delay_between_calls=300)
+    three = calling.queue_bulk(own_tenant.api, [calling.phone(), held], delay_between_calls=300)
     calling.wait_message(own_tenant.api, two["task_id"], "Call created successfully")
     shown = own_tenant.api.get(f"{API}/active-tasks").ok().json
     assert list(shown) == ["success", "total_active_tasks", "tasks", "timestamp"] and shown["success"] is True and shown["total_active_tasks"] == 3
@@ -291,6 +292,7 @@ def test_active_tasks(own_tenant, twilio):
     calling.wait(own_tenant.api, two["task_id"])
     for task in (one, three):
         calling.cancel(own_tenant.api, task["task_id"]).ok()
+    end.set()
     until(lambda: own_tenant.api.get(f"{API}/active-tasks").json["total_active_tasks"] == 0, "all having ended")
 
 

@@ -225,7 +225,7 @@ def test_not_configured_is_told_and_named(make_stack, mailbox, missing):
 def test_a_large_mail(tenant, plain, mailbox):
     to, content = address(), bytes(range(256)) * 24576      # 6 MiB
     send(tenant, plain, to=[to], attachments=[dict(FILE, content=base64.b64encode(content).decode())])
-    mail, = mailbox.wait(to, seconds=40)
+    mail, = mailbox.wait(to, seconds=90)
     part, = mail.parsed.iter_attachments()
     assert part.get_payload(decode=True) == content
 

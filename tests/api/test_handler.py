@@ -3,8 +3,10 @@
 that failed does not rest for the next one."""
 import datetime
 import json
+import os
+import select
+import socket
 import threading
-import time
 
 import pytest
 
@@ -191,21 +193,29 @@ def test_cancelled_while_it_runs(tenant, receiver, push):
 
 
 def test_scheduled(tenant, receiver, push):
-    soon = datetime.datetime.utcnow() + datetime.timedelta(seconds=1)
-    entity, path = push(Reply(200), scheduled_at=soon.isoformat() + "Z")
+    soon, later = (datetime.datetime.utcnow() + datetime.timedelta(seconds=n) for n in (1, 3600))
+    entity, _ = push(Reply(200), scheduled_at=later.isoformat() + "Z")
     assert tenant.api.get(f"/task/{entity}/why").data["reason"] == "not_due"
+    entity, path = push(Reply(200), scheduled_at=soon.isoformat() + "Z")
     receiver.wait(path)
     assert datetime.datetime.utcnow() >= soon
     tenant.wait_status(entity, "completed")
 
 
-def test_starts_at_once(tenant, receiver, push):
-    """A nudge, not the next poll, starts it: ten in a row take less than ten polls would."""
-    began = time.monotonic()
-    for _ in range(10):
-        entity, path = push(Reply(200))
-        receiver.wait(path)
-    assert time.monotonic() - began < 10 * 0.25 * 3
+def test_what_is_due_wakes_the_sweepers_and_what_is_not_does_not(stack, push):
+    """One datagram to each socket of run/sweep.d, so that nothing due waits for the next poll."""
+    place = stack.dir / "run" / "sweep.d" / str(os.getpid())
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+        ear.bind(str(place))
+        ear.settimeout(10)
+        try:
+            place.chmod(0o666)
+            push(Reply(200), scheduled_at=(datetime.datetime.utcnow() + datetime.timedelta(hours=1)).isoformat() + "Z")
+            assert not select.select([ear], [], [], 0)[0]
+            push(Reply(200))
+            assert len(ear.recv(16)) == 1
+        finally:
+            place.unlink()
 
 
 def test_a_type_that_gains_a_handler_takes_what_waits(tenant, receiver):
