@@ -21,6 +21,27 @@ CREATE DOMAIN public.call_state AS text
 	CONSTRAINT call_state CHECK ((VALUE = ANY (ARRAY['pending'::text, 'dialling'::text, 'accepted'::text, 'unknown'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])));
 
 --
+-- Name: campaign_delay; Type: DOMAIN; Schema: public; Owner: -
+--
+
+CREATE DOMAIN public.campaign_delay AS integer
+	CONSTRAINT campaign_delay CHECK (((VALUE >= 1) AND (VALUE <= 300)));
+
+--
+-- Name: campaign_most; Type: DOMAIN; Schema: public; Owner: -
+--
+
+CREATE DOMAIN public.campaign_most AS integer
+	CONSTRAINT campaign_most CHECK (((VALUE >= 1) AND (VALUE <= 50)));
+
+--
+-- Name: campaign_total; Type: DOMAIN; Schema: public; Owner: -
+--
+
+CREATE DOMAIN public.campaign_total AS integer
+	CONSTRAINT campaign_total CHECK (((VALUE >= 1) AND (VALUE <= 1000)));
+
+--
 -- Name: delivery_state; Type: DOMAIN; Schema: public; Owner: -
 --
 
@@ -342,8 +363,7 @@ CREATE TABLE public.call (
     asked integer DEFAULT 0 NOT NULL,
     error_code text,
     reason text,
-    gathered json,
-    CONSTRAINT call_ended CHECK (((ended_at IS NOT NULL) = ((state)::text = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text]))))
+    gathered json
 );
 
 --
@@ -554,9 +574,7 @@ CREATE TABLE public.task (
     callback_url text,
     progress_message text,
     tags text[],
-    event_hash bytea,
-    CONSTRAINT task_finished CHECK (((finished_at IS NOT NULL) = ((state)::text = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text, 'expired'::text])))),
-    CONSTRAINT task_started CHECK ((((state)::text <> 'processing'::text) OR (started_at IS NOT NULL)))
+    event_hash bytea
 )
 WITH (fillfactor='50');
 
@@ -1588,7 +1606,7 @@ $$;
 CREATE FUNCTION public.pace_key(p_task uuid, p_delay_s integer) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-	select case when p_delay_s is null then 'single' else 'campaign:' || p_task end
+	select case when p_delay_s is null then 'single' else 'campaign:' || p_task::text end
 $$;
 
 --
@@ -1877,6 +1895,9 @@ begin
 	if not found then
 		raise exception using errcode = 'TG409', constraint = 'state_edge',
 			message = format('a %s task that is %s cannot %s to %s', new.machine, was, new.event, new.state);
+	end if;
+	if new.state = 'processing' and new.started_at is null then
+		raise exception using errcode = 'check_violation', constraint = 'task_started', message = 'what runs has started at some time';
 	end if;
 	if new.callback_url is not null and new.finished_at is not null then
 		outbox := public.uuid7();
@@ -2263,16 +2284,12 @@ CREATE TABLE public.campaign (
     from_number text,
     webhook_url text,
     status_url text,
-    delay_s integer,
-    most integer,
-    total integer DEFAULT 1 NOT NULL,
+    delay_s public.campaign_delay,
+    most public.campaign_most,
+    total public.campaign_total DEFAULT 1 NOT NULL,
     completed integer DEFAULT 0 NOT NULL,
     failed integer DEFAULT 0 NOT NULL,
-    cancelled integer DEFAULT 0 NOT NULL,
-    CONSTRAINT campaign_count CHECK ((((completed + failed) + cancelled) <= total)),
-    CONSTRAINT campaign_delay CHECK (((delay_s >= 1) AND (delay_s <= 300))),
-    CONSTRAINT campaign_most CHECK (((most >= 1) AND (most <= 50))),
-    CONSTRAINT campaign_total CHECK (((total >= 1) AND (total <= 1000)))
+    cancelled integer DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='50');
 
@@ -2317,8 +2334,7 @@ CREATE TABLE public.delivery (
     url text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     finished_at timestamp with time zone,
-    form text,
-    CONSTRAINT delivery_finished CHECK (((finished_at IS NOT NULL) = ((state)::text <> 'pending'::text)))
+    form text
 );
 
 --
@@ -2413,6 +2429,78 @@ CREATE TABLE public.lane (
     ran_at timestamp with time zone,
     stop_on_restore boolean DEFAULT false NOT NULL
 );
+
+--
+-- Name: work; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.work (
+    id uuid NOT NULL,
+    tenant_id uuid NOT NULL,
+    task_id uuid NOT NULL,
+    run_at timestamp with time zone NOT NULL,
+    lease_until timestamp with time zone,
+    deadline timestamp with time zone,
+    fence bigint DEFAULT 0 NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    priority public.task_priority NOT NULL,
+    ready boolean NOT NULL,
+    lane text NOT NULL,
+    type text,
+    host text,
+    pace_key text,
+    claimed_by text,
+    last_error text,
+    unsent_since timestamp with time zone
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
+
+--
+-- Name: ledger_fault; Type: VIEW; Schema: public; Owner: -
+--
+
+CREATE VIEW public.ledger_fault AS
+ SELECT 'task_finished'::text AS rule,
+    task.tenant_id,
+    task.id AS task_id
+   FROM public.task
+  WHERE ((task.finished_at IS NOT NULL) <> ((task.state)::text = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text, 'expired'::text])))
+UNION ALL
+ SELECT 'task_started'::text AS rule,
+    task.tenant_id,
+    task.id AS task_id
+   FROM public.task
+  WHERE (((task.state)::text = 'processing'::text) AND (task.started_at IS NULL))
+UNION ALL
+ SELECT 'work_lease'::text AS rule,
+    work.tenant_id,
+    work.task_id
+   FROM public.work
+  WHERE (((work.lease_until IS NULL) <> (work.deadline IS NULL)) OR (work.lease_until > work.deadline))
+UNION ALL
+ SELECT 'work_ready'::text AS rule,
+    work.tenant_id,
+    work.task_id
+   FROM public.work
+  WHERE ((work.lease_until IS NOT NULL) AND (NOT work.ready))
+UNION ALL
+ SELECT 'delivery_finished'::text AS rule,
+    delivery.tenant_id,
+    delivery.task_id
+   FROM public.delivery
+  WHERE ((delivery.finished_at IS NOT NULL) <> ((delivery.state)::text <> 'pending'::text))
+UNION ALL
+ SELECT 'call_ended'::text AS rule,
+    call.tenant_id,
+    call.task_id
+   FROM public.call
+  WHERE ((call.ended_at IS NOT NULL) <> ((call.state)::text = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])))
+UNION ALL
+ SELECT 'campaign_count'::text AS rule,
+    campaign.tenant_id,
+    campaign.task_id
+   FROM public.campaign
+  WHERE (((campaign.completed + campaign.failed) + campaign.cancelled) > (campaign.total)::integer);
 
 --
 -- Name: message; Type: TABLE; Schema: public; Owner: -
@@ -2814,33 +2902,6 @@ CREATE TABLE public.webhook_key (
 );
 
 --
--- Name: work; Type: TABLE; Schema: public; Owner: -
---
-
-CREATE TABLE public.work (
-    id uuid NOT NULL,
-    tenant_id uuid NOT NULL,
-    task_id uuid NOT NULL,
-    run_at timestamp with time zone NOT NULL,
-    lease_until timestamp with time zone,
-    deadline timestamp with time zone,
-    fence bigint DEFAULT 0 NOT NULL,
-    attempt integer DEFAULT 0 NOT NULL,
-    priority public.task_priority NOT NULL,
-    ready boolean NOT NULL,
-    lane text NOT NULL,
-    type text,
-    host text,
-    pace_key text,
-    claimed_by text,
-    last_error text,
-    unsent_since timestamp with time zone,
-    CONSTRAINT work_lease CHECK ((((lease_until IS NULL) = (deadline IS NULL)) AND ((lease_until IS NULL) OR (lease_until <= deadline)))),
-    CONSTRAINT work_ready CHECK (((lease_until IS NULL) OR ready))
-)
-WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
-
---
 -- Name: task_event_default; Type: TABLE ATTACH; Schema: public; Owner: -
 --
 
@@ -2867,18 +2928,11 @@ ALTER TABLE ONLY public.audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (id);
 
 --
--- Name: call call_id_taken; Type: CONSTRAINT; Schema: public; Owner: -
---
-
-ALTER TABLE ONLY public.call
-    ADD CONSTRAINT call_id_taken UNIQUE (id);
-
---
 -- Name: call call_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.call
-    ADD CONSTRAINT call_pkey PRIMARY KEY (tenant_id, id);
+    ADD CONSTRAINT call_pkey PRIMARY KEY (id);
 
 --
 -- Name: call call_place_taken; Type: CONSTRAINT; Schema: public; Owner: -
@@ -3215,16 +3269,10 @@ CREATE INDEX audit_by_principal ON public.audit USING btree (principal_id, at);
 CREATE INDEX audit_by_tenant ON public.audit USING btree (tenant_id, id);
 
 --
--- Name: call_dialling; Type: INDEX; Schema: public; Owner: -
---
-
-CREATE INDEX call_dialling ON public.call USING btree (number) WHERE ((state)::text = 'dialling'::text);
-
---
 -- Name: call_number; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX call_number ON public.call USING btree (tenant_id, number);
+CREATE INDEX call_number ON public.call USING btree (number);
 
 --
 -- Name: call_open; Type: INDEX; Schema: public; Owner: -
@@ -3237,12 +3285,6 @@ CREATE INDEX call_open ON public.call USING btree (tenant_id, task_id) WHERE (en
 --
 
 CREATE UNIQUE INDEX call_sid ON public.call USING btree (sid) WHERE (sid IS NOT NULL);
-
---
--- Name: call_unknown; Type: INDEX; Schema: public; Owner: -
---
-
-CREATE INDEX call_unknown ON public.call USING btree (tenant_id, granted_at) WHERE ((state)::text = 'unknown'::text);
 
 --
 -- Name: delivery_by_task; Type: INDEX; Schema: public; Owner: -
@@ -3285,12 +3327,6 @@ CREATE INDEX sweeper_beat ON public.sweeper USING btree (beat_at);
 --
 
 CREATE INDEX task_body_subject ON public.task_body USING btree (tenant_id, subject_id) WHERE (subject_id IS NOT NULL);
-
---
--- Name: task_calls_open; Type: INDEX; Schema: public; Owner: -
---
-
-CREATE INDEX task_calls_open ON public.task USING btree (tenant_id, seq) WHERE ((api = 'calls'::text) AND (finished_at IS NULL));
 
 --
 -- Name: task_children; Type: INDEX; Schema: public; Owner: -
@@ -3392,7 +3428,7 @@ CREATE TRIGGER task_create BEFORE INSERT ON public.task FOR EACH ROW EXECUTE FUN
 -- Name: task task_move; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER task_move BEFORE UPDATE OF state, machine, event_seq, event_hash ON public.task FOR EACH ROW EXECUTE FUNCTION public.task_move();
+CREATE TRIGGER task_move BEFORE UPDATE OF state, machine, event_seq, event_hash, finished_at ON public.task FOR EACH ROW EXECUTE FUNCTION public.task_move();
 
 --
 -- Name: tenant tenant_made; Type: TRIGGER; Schema: public; Owner: -
@@ -4878,6 +4914,20 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.lane TO taskgate_sweep;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.lane TO taskgate_ctl;
 
 --
+-- Name: TABLE work; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.work TO taskgate_api;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.work TO taskgate_sweep;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.work TO taskgate_ctl;
+
+--
+-- Name: TABLE ledger_fault; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT ON TABLE public.ledger_fault TO taskgate_ctl;
+
+--
 -- Name: TABLE message; Type: ACL; Schema: public; Owner: -
 --
 
@@ -5081,14 +5131,6 @@ GRANT SELECT ON TABLE public.type_poll TO taskgate_ctl;
 
 GRANT SELECT ON TABLE public.webhook_key TO taskgate_sweep;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.webhook_key TO taskgate_ctl;
-
---
--- Name: TABLE work; Type: ACL; Schema: public; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.work TO taskgate_api;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.work TO taskgate_sweep;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.work TO taskgate_ctl;
 
 --
 -- PostgreSQL database dump complete

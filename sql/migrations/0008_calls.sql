@@ -21,6 +21,9 @@ update lane set paused_at = null, paused_by = null, reason = null where name = '
 insert into lane (name) values ('follow');
 
 create domain call_state as text constraint call_state check (value in ('pending', 'dialling', 'accepted', 'unknown', 'completed', 'failed', 'cancelled'));
+create domain campaign_delay as integer constraint campaign_delay check (value between 1 and 300);
+create domain campaign_most as integer constraint campaign_most check (value between 1 and 50);
+create domain campaign_total as integer constraint campaign_total check (value between 1 and 1000);
 
 -- What all numbers of a call task have in common, and how many have ended.
 create table campaign (
@@ -29,14 +32,13 @@ create table campaign (
 	from_number text,                                -- null: the sweeper's default
 	webhook_url text,                                -- null: our own
 	status_url text,                                 -- the client's own callback; null: none, or ours
-	delay_s integer constraint campaign_delay check (delay_s between 1 and 300),          -- null: a single call
-	most integer constraint campaign_most check (most between 1 and 50),
-	total integer not null default 1 constraint campaign_total check (total between 1 and 1000),
+	delay_s campaign_delay,                          -- null: a single call
+	most campaign_most,
+	total campaign_total not null default 1,
 	completed integer not null default 0,
 	failed integer not null default 0,
 	cancelled integer not null default 0,
-	primary key (tenant_id, task_id),
-	constraint campaign_count check (completed + failed + cancelled <= total)
+	primary key (tenant_id, task_id)
 ) with (fillfactor = 50);
 
 -- A number to dial. dialling: the grant is committed and a request may be under way. unknown: a request may have reached Twilio and no answer came; it is never
@@ -50,15 +52,10 @@ alter table call add column id uuid, add column n integer not null default 1, ad
 	add column duration integer, add column asked integer not null default 0, add column error_code text, add column reason text, add column gathered json;
 update call set id = task_id;
 insert into campaign (tenant_id, task_id) select tenant_id, task_id from call;
-alter table call alter column id set not null, drop constraint call_pkey, add primary key (tenant_id, id), add constraint call_place_taken unique (tenant_id, task_id, n),
-	add constraint call_id_taken unique (id), add constraint call_ended check ((ended_at is not null) = (state in ('completed', 'failed', 'cancelled')));
+alter table call drop constraint call_pkey, add primary key (id), add constraint call_place_taken unique (tenant_id, task_id, n);
 create unique index call_sid on call (sid) where sid is not null;
 -- What has not ended, of one tenant: tasks themselves are not indexed by their end, which would cost each of them its cheap last update.
 create index call_open on call (tenant_id, task_id) where ended_at is null;
-create index call_unknown on call (tenant_id, granted_at) where state = 'unknown';
-create index call_dialling on call (number) where state = 'dialling';   -- of all tenants: Twilio's list has them all
-
-create index task_calls_open on task (tenant_id, seq) where api = 'calls' and finished_at is null;   -- GET /active-tasks
 
 -- A limiter: of the account, of all single calls together, of a campaign. What is granted and has not departed yet counts as departing at any moment, so that in no
 -- window of a limit's length more calls depart than it allows, however long each took to leave. Everybody locks the account's row first.

@@ -22,9 +22,9 @@ begin
 	return p_limit - p.outstanding - cardinality(p.departures);
 end $$;
 
--- The limiter of a call beside the account's.
+-- The limiter of a call beside the account's. The cast is said, so that the planner puts the function in place: without it each create paid a twentieth for it.
 create function pace_key(p_task uuid, p_delay_s integer) returns text language sql immutable parallel safe as $$
-	select case when p_delay_s is null then 'single' else 'campaign:' || p_task end
+	select case when p_delay_s is null then 'single' else 'campaign:' || p_task::text end
 $$;
 
 create function call_log(p_tenant uuid, p_task uuid, p_level text, p_message text) returns void language sql volatile as $$

@@ -35,9 +35,14 @@ where t.tenant_id = tg_tenant() and t.public_id = $1 and t.api = 'calls' and t.d
 select call_cancel($1, 'cancelled by the caller') is not null as cancelled
 
 -- name: call_active
--- What has not ended, the newest first, at most $1. Result: total, tasks (JSON).
-with open as materialized (
-	select t.seq, t.id, t.public_id, t.kind, t.state, t.started_at from task t where t.tenant_id = tg_tenant() and t.api = 'calls' and t.finished_at is null
+-- What has not ended, the newest first, at most $1. Result: total, tasks (JSON). Plan: from one task with open numbers to the next, however many those are.
+with recursive line as (
+	(select c.task_id from call c where c.tenant_id = tg_tenant() and c.ended_at is null order by c.task_id limit 1)
+	union all
+	select (select c.task_id from call c where c.tenant_id = tg_tenant() and c.ended_at is null and c.task_id > l.task_id order by c.task_id limit 1) from line l where l.task_id is not null
+), open as materialized (
+	select t.seq, t.id, t.public_id, t.kind, t.state, t.started_at from task t where t.tenant_id = tg_tenant() and t.finished_at is null
+		and t.id = any (array(select l.task_id from line l where l.task_id is not null))
 )
 select (select count(*) from open) as total,
 	(select coalesce(json_agg(json_build_object('task_id', p.public_id, 'name', case p.kind when 'call' then 'queue_single_call' else 'queue_bulk_calls' end, 'args', '[]'::json,

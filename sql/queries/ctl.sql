@@ -182,7 +182,7 @@ returning to_char(quiet_from, 'HH24:MI') as quiet_from, to_char(quiet_until, 'HH
 -- Purpose: numbers that have not ended, those under way first. $1 true: only those of which nobody knows whether they were dialled, $2 most rows.
 select c.id, t.public_id as task_id, c.number, c.state, c.status, c.sid, c.attempts, c.granted_at, w.lane, w.run_at, coalesce(c.reason, w.last_error) as reason
 from call c join task t on t.tenant_id = c.tenant_id and t.id = c.task_id left join work w on w.tenant_id = c.tenant_id and w.id = c.id
-where c.tenant_id = tg_tenant() and c.ended_at is null and c.id = any (case when $1::boolean then array(select u.id from call u where u.tenant_id = tg_tenant() and u.state = 'unknown')
+where c.tenant_id = tg_tenant() and c.ended_at is null and c.id = any (case when $1::boolean then array(select u.id from call u where u.tenant_id = tg_tenant() and u.ended_at is null and u.state = 'unknown')
 	else array(select k.id from work k where k.tenant_id = tg_tenant() and k.lane in ('call', 'follow')) end)
 order by c.granted_at, w.run_at, c.id limit $2::integer
 
@@ -289,6 +289,12 @@ select (select count(*) from batch) as tasks, (select count(*) from link) as eve
 	f.tenant_id, f.task_id, t.public_id, f.seq, f.fault
 from upto u
 	left join lateral (select tenant_id, task_id, seq, fault from fault where fault is not null order by tenant_id, task_id, seq limit 1) f on true
+	left join task t on t.tenant_id = f.tenant_id and t.id = f.task_id
+
+-- name: audit_rules
+-- Purpose: the first row that breaks a rule of the ledger (view ledger_fault), as audit_verify tells of a link. $1 tenant or null. Result: one row.
+select f.tenant_id, f.task_id, t.public_id, null::integer as seq, 'the rule ' || f.rule || ' is broken' as fault
+from (values (1)) one(n) left join lateral (select tenant_id, task_id, rule from ledger_fault where $1::uuid is null or tenant_id = $1::uuid limit 1) f on true
 	left join task t on t.tenant_id = f.tenant_id and t.id = f.task_id
 
 -- name: audit_export

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * audit: proves the history. `verify` recomputes every link of every task's chain in the database and names the first that is broken;
+ * audit: proves the history. `verify` recomputes every link of every task's chain in the database and names the first that is broken, else the first
+ * row that breaks a rule of the ledger;
  * `export` prints audit and history as JSON lines. Both read in batches, so that their memory does not grow with the ledger. */
 #include <stdio.h>
 #include <string.h>
@@ -48,8 +49,21 @@ static void report(struct tg_ctl *ctl, const struct cursor *c, struct tg_rows ro
 	} else if (broken) {
 		tg_ctl_print_record(ctl, rows, 0, columns);
 	} else {
-		tg_buf_printf(&ctl->out, "%lld events of %lld tasks: every link holds\n", c->events, c->tasks);
+		tg_buf_printf(&ctl->out, "%lld events of %lld tasks: every link and every rule holds\n", c->events, c->tasks);
 	}
+}
+
+static enum tg_rc verdict(struct tg_ctl *ctl, struct tg_rows rows)
+{
+	const char *fault = tg_rows_get(rows, 0, "fault"), *seq = tg_rows_get(rows, 0, "seq"), *task = tg_rows_get(rows, 0, "public_id");
+
+	if (fault == NULL)
+		return TG_OK;
+	if (task == NULL)
+		task = tg_rows_get(rows, 0, "task_id");
+	if (seq == NULL)
+		return tg_fail(ctl->err, TG_E_INTERNAL, NULL, "task %s: %s", task, fault);
+	return tg_fail(ctl->err, TG_E_INTERNAL, NULL, "the history of task %s is broken at event %s: %s", task, seq, fault);
 }
 
 static enum tg_rc verify(struct tg_ctl *ctl)
@@ -71,12 +85,10 @@ static enum tg_rc verify(struct tg_ctl *ctl)
 		copy(c.last_tenant, sizeof c.last_tenant, rows, 0, "last_tenant");
 		copy(c.last_task, sizeof c.last_task, rows, 0, "last_task");
 	} while (got == BATCH && !tg_rows_get(rows, 0, "fault"));
+	if (!tg_rows_get(rows, 0, "fault") && tg_ctl_call(ctl, TG_SQL_AUDIT_RULES, (const char *[]){ c.tenant }, 1, &rows) != TG_OK)
+		return ctl->err->rc;
 	report(ctl, &c, rows);
-	if (tg_rows_get(rows, 0, "fault"))
-		return tg_fail(ctl->err, TG_E_INTERNAL, NULL, "the history of task %s is broken at event %s: %s",
-		    tg_rows_get(rows, 0, "public_id") ? tg_rows_get(rows, 0, "public_id") : tg_rows_get(rows, 0, "task_id"),
-		    tg_rows_get(rows, 0, "seq"), tg_rows_get(rows, 0, "fault"));
-	return TG_OK;
+	return verdict(ctl, rows);
 }
 
 static enum tg_rc write_lines(struct tg_ctl *ctl, struct tg_rows rows)

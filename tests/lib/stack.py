@@ -198,14 +198,25 @@ class Stack:
     def __exit__(self, *_):
         for c in self.clients:
             c.close()
-        if self.connection is not None:
-            self.connection.close()
         for part in ("sweep", "fcgi"):
             self.sh(f"{part}-stop", check=False)
+        broken = self.broken_rules()
+        if self.connection is not None:
+            self.connection.close()
         found = sanitizer_report("".join(p.read_text(errors="replace") for p in self.link.glob("log/*.*") if p.is_file()))
         self.sh("destroy", check=False)
         shutil.rmtree(self.temp, ignore_errors=True)
         assert not found, found
+        assert not broken, broken
+
+    def broken_rules(self):
+        """What the ledger's rules find after everything that the tests did to it; of a database that was stopped nothing is known."""
+        if self.parts == "pg" or self.connection is None:
+            return []
+        try:
+            return self.rows("select rule, task_id::text, count(*) from ledger_fault group by 1, 2")
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            return []
 
     def read_env(self):
         lines = self.sh("env").stdout.decode().splitlines()

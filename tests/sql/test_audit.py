@@ -57,6 +57,18 @@ TAMPER = {
 }
 
 
+def test_a_broken_rule_is_named(db, tasks):
+    """Behind the histories: what no constraint forbids, since it would cost every statement (migration 0010)."""
+    db.run("insert into work (id, tenant_id, task_id, run_at, priority, ready, lane, lease_until) select gen_random_uuid(), tenant_id, id, now(), 5, true, 'pull', now() from task where id = %s",
+           tasks["created"])
+    try:
+        code, said = verify(db)
+        assert (code, said["ok"], said["broken"]["task_id"], said["broken"]["seq"], said["broken"]["fault"]) == (70, False, tasks["created"], None, "the rule work_lease is broken")
+        assert "task task-gen-" in db.ctl("audit", "verify", check=False).stderr
+    finally:
+        db.run("delete from work where lease_until is not null")
+
+
 @pytest.mark.parametrize("how", TAMPER)
 def test_tampering_is_found(make_database, db, tasks, how):
     statement, entity, seq, fault = TAMPER[how]

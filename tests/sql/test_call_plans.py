@@ -75,7 +75,7 @@ API = {
     "call_queue_bulk": ([numbers(1000), "+15005550006", None, None, "{}", 10, 5, None], 20000),
     "call_get": (["call-4711"], 40),
     "call_cancel": (["call-100"], 250),
-    "call_active": ([50], 3500),
+    "call_active": ([50], 9500),         # 1,200 tasks, two descents each, however many numbers they have
     "campaign_calls": (["bulk-7", 100, 500], 800),
     "call_report": ([None, REPORT, "completed", 3, 7, None, "{}", "a=b", 60, "r", "127.0.0.1"], 60),
     "call_script": ([None, REPORT], 40),

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Each named CHECK and UNIQUE refuses a bad row, whoever writes it; a constraint without a row here fails the last test."""
+import re
+
 import psycopg2
 import pytest
 
@@ -46,18 +48,13 @@ BAD = {
     "task_tag_length": ["insert into task_tag values (" + TENANT + ", '', 1)", "insert into task_tag values (" + TENANT + ", repeat('x', 101), 1)"],
     "task_log_level": ["insert into task_log (tenant_id, task_id, id, level, message) values (" + TENANT + ", gen_random_uuid(), 1, 'loud', 'x')"],
     "delivery_state": [DELIVERY.format("state, finished_at", "'lost', now()")],
-    "delivery_finished": [DELIVERY.format("state", "'dead'"), DELIVERY.format("finished_at", "now()")],
-    "work_lease": [WORK.format("lease_until", "now()", "true"), WORK.format("lease_until, deadline", "now() + interval '2 s', now()", "true")],
-    "work_ready": [WORK.format("lease_until, deadline", "now(), now()", "false")],
     "call_state": [CALL.format("state", v) for v in ("'lost'", "''", "'queued'")],
-    "call_ended": [CALL.format("state", "'completed'"), CALL.format("ended_at", "now()"), CALL.format("state, ended_at", "'unknown', now()")],
     "call_place_taken": ["insert into call (tenant_id, id, task_id, number) select tenant_id, gen_random_uuid(), task_id, number from call"],
-    "call_id_taken": ["with other as (insert into tenant (name) values ('call_id') returning id) insert into call (tenant_id, id, task_id, number)"
-                      " select o.id, c.id, c.task_id, c.number from call c, other o"],
+    "call_pkey": ["with other as (insert into tenant (name) values ('call_id') returning id) insert into call (tenant_id, id, task_id, number)"
+                  " select o.id, c.id, c.task_id, c.number from call c, other o"],
     "campaign_delay": [CAMPAIGN.format("delay_s", v) for v in ("0", "301")],
     "campaign_most": [CAMPAIGN.format("most", v) for v in ("0", "51")],
     "campaign_total": [CAMPAIGN.format("total", v) for v in ("0", "1001")],
-    "campaign_count": [CAMPAIGN.format("total, completed, failed, cancelled", "2, 1, 1, 1")],
     "pace_outstanding": ["insert into pace (key, outstanding) values ('x', -1)"],
     "pace_in_flight": ["insert into pace (key, in_flight) values ('x', -1)"],
     "number_zone_prefix": [f"insert into number_zone values ('{p}', 'UTC')" for p in ("49", "+0", "+", "+4x")],
@@ -89,7 +86,16 @@ BAD = {
 # The trigger speaks before these can: they guard against whoever disables it.
 BEHIND_THE_TRIGGER = {
     "task_state": ["insert into task (tenant_id, api, kind, machine, state, event, public_id) values (" + TENANT + ", 'disposition', 'generic', 'disposition', 'lost', 'create', 'x')"],
-    "task_finished": [TASK.format("finished_at", "now()")],
+}
+# Rules over several columns are no constraints (migration 0010): what breaks them is found.
+RULES = {
+    "task_finished": [TASK.format("finished_at", "now()"), "update task set finished_at = now()"],
+    "task_started": ["update task set state = 'processing'"],
+    "work_lease": [WORK.format("lease_until", "now()", "true"), WORK.format("lease_until, deadline", "now() + interval '2 s', now()", "true")],
+    "work_ready": [WORK.format("lease_until, deadline", "now(), now()", "false")],
+    "delivery_finished": [DELIVERY.format("state", "'dead'"), DELIVERY.format("finished_at", "now()")],
+    "call_ended": [CALL.format("state", "'completed'"), CALL.format("ended_at", "now()"), CALL.format("state, ended_at", "'unknown', now()")],
+    "campaign_count": [CAMPAIGN.format("total, completed, failed, cancelled", "2, 1, 1, 1")],
 }
 
 
@@ -122,6 +128,34 @@ def test_constraint_refuses(db, constraint):
         refused(db, statement, constraint)
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_a_broken_rule_is_found(db, rule):
+    for statement in RULES[rule]:
+        c = db.connect(autocommit=False)
+        try:
+            with c.cursor() as cursor:
+                cursor.execute("select count(*) from ledger_fault")
+                assert cursor.fetchone() == (0,)
+                cursor.execute("set session_replication_role = replica")
+                cursor.execute(statement)
+                cursor.execute("select distinct rule from ledger_fault")
+                assert cursor.fetchall() == [(rule,)], statement
+        finally:
+            c.rollback()
+            c.close()
+
+
+def test_every_rule_is_tried(db):
+    assert set(re.findall(r"'(\w+)'::text,?(?: AS rule)?", db.value("select pg_get_viewdef('ledger_fault')"))) & set(RULES) == set(RULES)
+    assert db.value("select pg_get_viewdef('ledger_fault')").count("FROM") == len(RULES)
+
+
+def test_nobody_finishes_a_task_without_moving_it(db):
+    with pytest.raises(psycopg2.Error) as caught:
+        db.run("update task set finished_at = now()")
+    assert caught.value.diag.constraint_name == "state_edge"
+
+
 @pytest.mark.parametrize("constraint", BEHIND_THE_TRIGGER)
 def test_constraint_refuses_even_without_the_trigger(db, constraint):
     for statement in BEHIND_THE_TRIGGER[constraint]:
@@ -129,7 +163,8 @@ def test_constraint_refuses_even_without_the_trigger(db, constraint):
 
 
 def test_every_named_constraint_is_tried(db):
-    """Keys and foreign keys have names made by PostgreSQL; what we named is ours to prove."""
+    """Keys and foreign keys have names made by PostgreSQL; what we named is ours to prove, as are the trigger's check and the one id that all tenants share."""
     named = db.run("""select c.conname from pg_constraint c left join pg_class r on r.oid = c.conrelid
-        where c.connamespace = 'public'::regnamespace and c.contype in ('c', 'u') and r.relispartition is not true""")
+        where c.connamespace = 'public'::regnamespace and c.contype in ('c', 'u') and r.relispartition is not true
+        union select 'task_started' union select 'call_pkey'""")
     assert {n for n, in named} == set(BAD) | set(BEHIND_THE_TRIGGER)

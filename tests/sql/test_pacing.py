@@ -174,5 +174,5 @@ def test_no_window_holds_more_than_its_limit(ledger):
 def test_a_limiter_that_counts_without_a_lock_is_seen(ledger):
     both = {name: FAST.get(name, []) + NAIVE.get(name, []) for name in {**FAST, **NAIVE}}
     with weakened(ledger, names(both)):
-        seen, _, _ = play(ledger, WANTED, 90, True)
+        seen, _, _ = play(ledger, 10 * WANTED, 180, True)
     assert seen.faults(), "four sweepers kept the limits without any lock: this test proves nothing"
