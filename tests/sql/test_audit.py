@@ -58,7 +58,7 @@ TAMPER = {
 
 
 def test_a_broken_rule_is_named(db, tasks):
-    """Behind the histories: what no constraint forbids, since it would cost every statement (migration 0010)."""
+    """Behind the histories: what no constraint forbids, since it would cost every statement (migration 0013)."""
     db.run("insert into work (id, tenant_id, task_id, run_at, priority, ready, lane, lease_until) select gen_random_uuid(), tenant_id, id, now(), 5, true, 'pull', now() from task where id = %s",
            tasks["created"])
     try:

@@ -87,7 +87,7 @@ BAD = {
 BEHIND_THE_TRIGGER = {
     "task_state": ["insert into task (tenant_id, api, kind, machine, state, event, public_id) values (" + TENANT + ", 'disposition', 'generic', 'disposition', 'lost', 'create', 'x')"],
 }
-# Rules over several columns are no constraints (migration 0010): what breaks them is found.
+# Rules over several columns are no constraints (migration 0013): what breaks them is found.
 RULES = {
     "task_finished": [TASK.format("finished_at", "now()"), "update task set finished_at = now()"],
     "task_started": ["update task set state = 'processing'"],
