@@ -185,7 +185,7 @@ begin
 		perform call_accepted(w.tenant_id, p_id, p_detail ->> 'sid', left_at, p_pauses[2]);
 	elsif p_outcome = 'refuse' then
 		perform call_departs(c, p.delay_s, left_at);
-		perform call_ends(w.tenant_id, p_id, 'failed', null, null, p_detail ->> 'code', case when p_detail ->> 'code' is not null
+		perform call_ends(w.tenant_id, p_id, case when c.hangup then 'cancelled' else 'failed' end, null, null, p_detail ->> 'code', case when p_detail ->> 'code' is not null
 			then format('Twilio refused it: %s %s', p_detail ->> 'code', p_detail ->> 'message') else p_reason end);
 	elsif p_outcome in ('again', 'unsent', 'release') then
 		perform call_departs(c, p.delay_s, case when not unused then left_at end);

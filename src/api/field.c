@@ -151,6 +151,17 @@ static enum tg_rc check_time(const struct field_check *c, const char *s, size_t 
 	return set(c, t, strlen(t));
 }
 
+/* The host of an authority (RFC 3986, 3.2) stands behind the user, where it names one. */
+static bool has_host(const char *authority)
+{
+	size_t n = strcspn(authority, "/?#"), at = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (authority[i] == '@')
+			at = i + 1;
+	return at < n && authority[at] != ':' && authority[0] != '@';
+}
+
 static enum tg_rc check_url(const struct field_check *c, const char *s, size_t n)
 {
 	static const char *const schemes[] = { "http://", "https://" };
@@ -159,7 +170,7 @@ static enum tg_rc check_url(const struct field_check *c, const char *s, size_t n
 	for (size_t i = 0; i < 2; i++)
 		if (strncasecmp(s, schemes[i], strlen(schemes[i])) == 0)
 			host = s + strlen(schemes[i]);
-	if (host == NULL || *host == '\0' || strchr("/?#:@", *host) != NULL)
+	if (host == NULL || !has_host(host))
 		return wrong(c, "must be an http or https URL with a host");
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)s[i] <= ' ' || s[i] == 0x7f)

@@ -60,7 +60,7 @@ TAKEN = [
     ("timeout", 1, None), ("timeout", 86400, None), ("timeout", None, 300),
     ("retry_count", 0, None), ("retry_count", 20, None), ("retry_count", None, 3),
     ("callback_url", "http://example.com", None), ("callback_url", "HTTPS://Example.COM:8443/a?b=c#d", None), ("callback_url", MOST_URL, None),
-    ("callback_url", "http://[2001:db8::1]/x", None), ("callback_url", None, None),
+    ("callback_url", "http://[2001:db8::1]/x", None), ("callback_url", "http://u:p@example.com/", None), ("callback_url", "http://a@b@example.com", None), ("callback_url", None, None),
     ("tags", [], None), ("tags", ["a"], None), ("tags", ["é" * 100], None), ("tags", [f"t{i}" for i in range(50)], None),
     ("tags", ['"quoted"', "back\\slash", "{brace}", "com,ma", " blank ", "NULL", "null", "😀"], None), ("tags", ["same", "same"], None), ("tags", None, None),
 ]
@@ -155,7 +155,7 @@ REFUSED = [
 ] + [("payload", v, 422, "INVALID_PAYLOAD") for v in ("text", 1, 1.5, True, False, [], [{}])] + [
     ("scheduled_at", v, 400, "INVALID_REQUEST") for v in BAD_TIMES
 ] + [("callback_url", v, 400, "INVALID_REQUEST") for v in (
-    "", "example.com", "ftp://example.com/x", "file:///etc/passwd", "javascript:alert(1)", "http://", "http:///path", "https://?q", "http://#f", "http://:80/", "http://@host/",
+    "", "example.com", "ftp://example.com/x", "file:///etc/passwd", "javascript:alert(1)", "http://", "http:///path", "https://?q", "http://#f", "http://:80/", "http://@host/", "http://user@", "http://user@/x", "http://user@:80/", "http://?a@b",
     "http://exa mple.com/", "http://example.com/\r\nX: y", "http://example.com/\t", "http:example.com", "//example.com", MOST_URL + "p", " http://example.com")
 ] + [(f, v, 400, "INVALID_REQUEST") for f, values in WRONG_FOR.items() for v in values]
 

@@ -215,7 +215,7 @@ class Stack:
             return []
         try:
             return self.rows("select rule, task_id::text, count(*) from ledger_fault group by 1, 2")
-        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+        except psycopg2.Error:
             return []
 
     def read_env(self):

@@ -155,6 +155,18 @@ def test_what_cannot_be_hung_up_is_asked_for(desk):
     assert desk.call(task["id"])["state"] == "cancelled" and desk.work(task["id"]) is None and at_zero(desk)
 
 
+def test_a_dial_that_is_refused_after_its_task_was_cancelled_ends_cancelled(desk):
+    """Nobody rang, as was asked for: number and task say the same."""
+    task = desk.queue(number())
+    grant, = desk.claim()
+    desk.cancel(task)
+    desk.settle(grant, "refuse", {"code": 20400, "message": "Bad Request"})
+    call = desk.call(task["id"])
+    assert (call["state"], call["reason"], call["error_code"]) == ("cancelled", "Twilio refused it: 20400 Bad Request", "20400")
+    state, = desk.ask(desk.sweep, "select state from task where id = %s", task["id"])
+    assert state["state"] == "cancelled" and desk.work(task["id"]) is None and at_zero(desk)
+
+
 # -- what Twilio says out of turn --
 
 @pytest.mark.parametrize("status", ["ringing", "completed"])

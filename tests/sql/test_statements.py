@@ -8,7 +8,8 @@ from conftest import Libpq, Session, is_utility, parameters, statements
 USERS = {
     "session": ("taskgate_api",), "task": ("taskgate_api",), "work": ("taskgate_api",), "ops": ("taskgate_api",),
     "message": ("taskgate_api",), "callback": ("taskgate_api",), "call": ("taskgate_api",), "directory": ("taskgate_ctl",),
-    "sweep": ("taskgate_sweep",), "ctl": ("taskgate_ctl",), "migrate": (),
+    "sweep": ("taskgate_sweep",), "sweep_claim": ("taskgate_sweep",), "sweep_settle": ("taskgate_sweep",), "sweep_purge": ("taskgate_sweep",),
+    "ctl": ("taskgate_ctl",), "audit": ("taskgate_ctl",), "migrate": (),
 }
 ALSO = {"task_cancel": "taskgate_ctl", "task_revive": "taskgate_ctl", "task_why": "taskgate_ctl", "session_setup": "taskgate_sweep", "db_role": "taskgate_sweep"}
 
