@@ -30,13 +30,10 @@ insert into state_edge values
 	('voicemail',       'pending',    'expire',   'expired',    'Task expired before it started'),
 	('voicemail',       'failed',     'revive',   'pending',    'Task queued again by hand'),
 	('callback_finish', '-',          'create',   'pending',    'Task created'),
-	('callback_finish', 'pending',    'complete', 'completed',  'Callback finish processed'),
-	('call',            '-',          'create',   'pending',    'Task created'),
-	('call',            'pending',    'cancel',   'cancelled',  'Call cancelled');
+	('callback_finish', 'pending',    'complete', 'completed',  'Callback finish processed');
 
--- Voicemails are told by a lane that only writes; calls wait, visibly, until there is a lane that dials.
+-- Voicemails are told by a lane that only writes.
 insert into lane (name) values ('notify');
-update lane set paused_at = now(), paused_by = 'taskgatectl migrate', reason = 'this version places no calls yet' where name = 'call';
 
 -- A voicemail of that id has one task, under whatever entity (DUPLICATE_TASK).
 create unique index voicemail_taken on task (tenant_id, target_id) where kind = 'voicemail';
@@ -111,17 +108,7 @@ create table twilio_event (
 );
 create index twilio_event_age on twilio_event (received_at);
 
--- A call to be placed. Only what a callback needs is here yet.
-create table call (
-	tenant_id uuid not null,
-	task_id uuid not null,
-	number phone_number not null,
-	callback_id directory_id,
-	primary key (tenant_id, task_id)
-);
-create index call_number on call (number);       -- of all tenants: Twilio's list has them all
-
-call guard_by_tenant('message', 'message_file', 'message_event', 'call');
+call guard_by_tenant('message', 'message_file', 'message_event');
 
 -- Every status of a message passes here, whoever makes the change, and leaves its line in the log.
 create function message_note() returns trigger language plpgsql security definer as $$

@@ -203,44 +203,6 @@ create function number_hold(p_number text) returns void language sql volatile as
 	select pg_advisory_xact_lock(public.number_line(public.tg_tenant(), p_number))
 $$;
 
--- next_action retry_callback: the new callback and its scheduled call.
-create function callback_retry(p_at timestamptz, p_attempt integer, c callback, k contact) returns json language plpgsql volatile as $$
-declare made uuid; next text;
-begin
-	if k.phone is null then
-		return action_failed('callback_rescheduled', 'no phone number of the contact is known');
-	end if;
-	perform number_hold(k.phone);
-	if exists (select from do_not_call d where d.tenant_id = tg_tenant() and d.number = k.phone) then
-		return action_failed('callback_rescheduled', 'the number is on the do-not-call list');
-	end if;
-	loop
-		next := callback_next_id(c.id);
-		insert into callback (tenant_id, id, contact_id, agent_id, previous_id, attempt_number, scheduled_at)
-			values (tg_tenant(), next, k.id, c.agent_id, c.id, coalesce(p_attempt, c.attempt_number + 1), p_at) on conflict do nothing;
-		exit when found;
-	end loop;
-	insert into task (tenant_id, created_by, api, kind, machine, state, event, public_id, scheduled_at, title)
-		values (tg_tenant(), tg_principal(), 'calls', 'call', 'call', 'pending', 'create', gen_random_uuid()::text, p_at, 'callback ' || next) returning id into made;
-	insert into task_body (tenant_id, task_id, detail) values (tg_tenant(), made, json_build_object('number', k.phone, 'callback_id', next));
-	insert into call (tenant_id, task_id, number, callback_id) values (tg_tenant(), made, k.phone, next);
-	perform work_make(tg_tenant(), made, 'call', 'twilio', p_at, 5, 0);
-	return json_build_object('type', 'callback_rescheduled', 'status', 'completed', 'scheduled_for', to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-		'new_callback_id', next);
-end $$;
-
--- Puts a number on the do-not-call list and cancels every call to it that is queued or scheduled. Lock order: the number, work, then task.
-create function do_not_call_add(p_number text, p_reason text) returns void language plpgsql volatile as $$
-declare calls uuid[];
-begin
-	perform number_hold(p_number);
-	insert into do_not_call (tenant_id, number, reason) values (tg_tenant(), p_number, p_reason) on conflict do nothing;
-	calls := array(select w.id from call c join work w on w.id = c.task_id where c.tenant_id = tg_tenant() and c.number = p_number order by w.id for update of w);
-	update task set state = 'cancelled', event = 'cancel', reason = 'the number was put on the do-not-call list'
-		where tenant_id = tg_tenant() and id = any (calls) and state = 'pending';
-	delete from work w using task t where w.id = any (calls) and t.tenant_id = tg_tenant() and t.id = w.id and t.finished_at is not null;
-end $$;
-
 -- A finished callback and all that it sets going, in one commit (spec README decision 8). p_next: next_action as sent, or null; p_next_type and what follows are its
 -- members.
 create function callback_finish(p_entity text, p_callback text, p_agent text, p_code text, p_body json, p_next_type text, p_next_at timestamptz, p_next_template text,

@@ -1,6 +1,7 @@
 -- Calls: every call task is a campaign, a single one of one number. One row a number to dial, and the limiters.
 
 insert into state_edge values
+	('call',      '-',          'create',   'pending',    'Task created'),
 	('call',      'pending',    'claim',    'processing', 'Creating call'),
 	('call',      'pending',    'fail',     'failed',     'Call refused'),
 	('call',      'processing', 'complete', 'completed',  'Call completed'),
@@ -8,6 +9,7 @@ insert into state_edge values
 	('call',      'processing', 'retry',    'pending',    'Attempt failed, will be retried'),
 	('call',      'processing', 'release',  'pending',    'Attempt given back'),
 	('call',      'processing', 'cancel',   'cancelled',  'Call cancelled'),
+	('call',      'pending',    'cancel',   'cancelled',  'Call cancelled'),
 	('call',      'pending',    'expire',   'expired',    'Call expired before it was dialled'),
 	('bulk_call', '-',          'create',   'pending',    'Campaign created'),
 	('bulk_call', 'pending',    'claim',    'processing', 'Campaign started'),
@@ -17,7 +19,6 @@ insert into state_edge values
 	('bulk_call', 'pending',    'expire',   'expired',    'Campaign expired before it started');
 
 -- Dialling is paced and may be paused; asking Twilio and hanging up go on.
-update lane set paused_at = null, paused_by = null, reason = null where name = 'call' and paused_by = 'taskgatectl migrate';
 insert into lane (name) values ('follow');
 
 create domain call_state as text constraint call_state check (value in ('pending', 'dialling', 'accepted', 'unknown', 'completed', 'failed', 'cancelled'));
@@ -43,16 +44,33 @@ create table campaign (
 
 -- A number to dial. dialling: the grant is committed and a request may be under way. unknown: a request may have reached Twilio and no answer came; it is never
 -- dialled again by itself. id is its work's.
-alter table call add column id uuid, add column n integer not null default 1, add column state call_state not null default 'pending',
-	add column sid text, add column status text, add column sequence integer not null default -1, add column attempts integer not null default 0,
-	add column outstanding boolean not null default false,   -- granted, and not known to have departed
-	add column slot boolean not null default false,          -- counted in its campaign's in_flight
-	add column hangup boolean not null default false,
-	add column granted_at timestamptz, add column departed_at timestamptz, add column answered_at timestamptz, add column ended_at timestamptz,
-	add column duration integer, add column asked integer not null default 0, add column error_code text, add column reason text, add column gathered json;
-update call set id = task_id;
-insert into campaign (tenant_id, task_id) select tenant_id, task_id from call;
-alter table call drop constraint call_pkey, add primary key (id), add constraint call_place_taken unique (tenant_id, task_id, n);
+create table call (
+	tenant_id uuid not null,
+	task_id uuid not null,
+	number phone_number not null,
+	callback_id directory_id,                        -- whose it is, where a finished callback made it
+	id uuid primary key,
+	n integer not null default 1,
+	state call_state not null default 'pending',
+	sid text,
+	status text,
+	sequence integer not null default -1,
+	attempts integer not null default 0,
+	outstanding boolean not null default false,      -- granted, and not known to have departed
+	slot boolean not null default false,             -- counted in its campaign's in_flight
+	hangup boolean not null default false,
+	granted_at timestamptz,
+	departed_at timestamptz,
+	answered_at timestamptz,
+	ended_at timestamptz,
+	duration integer,
+	asked integer not null default 0,
+	error_code text,
+	reason text,
+	gathered json,
+	constraint call_place_taken unique (tenant_id, task_id, n)
+);
+create index call_number on call (number);               -- of all tenants: Twilio's list has them all
 create unique index call_sid on call (sid) where sid is not null;
 -- What has not ended, of one tenant: tasks themselves are not indexed by their end, which would cost each of them its cheap last update.
 create index call_open on call (tenant_id, task_id) where ended_at is null;
@@ -93,7 +111,7 @@ insert into number_zone values
 -- A delivery may carry a form that is there already (a client's own status callback) instead of the event's JSON.
 alter table delivery add column form text;
 
-call guard_by_tenant('campaign');
+call guard_by_tenant('campaign', 'call');
 
 -- A wall time in a zone as an instant: one that a clock change skips is the first instant after it, one that comes twice the first of them (spec README decision 7).
 -- PostgreSQL alone would take half past two of a skipped hour for half past three, and the second of two.

@@ -125,7 +125,6 @@ begin
 end $$;
 
 -- Puts a number on the do-not-call list. What waits to call it is cancelled, what is being dialled or talked is hung up.
-drop function do_not_call_add(text, text);
 create function do_not_call_add(p_number text, p_reason text) returns void language plpgsql security definer set search_path = pg_catalog, public as $$
 begin
 	perform number_hold(p_number);

@@ -23,8 +23,8 @@ begin
 	return made;
 end $$;
 
--- A callback's call is a call like any other.
-create or replace function callback_retry(p_at timestamptz, p_attempt integer, c callback, k contact) returns json language plpgsql volatile as $$
+-- next_action retry_callback (migration 0007): the new callback and its call, which is a call like any other.
+create function callback_retry(p_at timestamptz, p_attempt integer, c callback, k contact) returns json language plpgsql volatile as $$
 declare made task; next text;
 begin
 	if k.phone is null then
@@ -46,7 +46,6 @@ begin
 	return json_build_object('type', 'callback_rescheduled', 'status', 'completed', 'scheduled_for', to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
 		'new_callback_id', next);
 end $$;
-update work set host = 'single' where lane = 'call';
 
 -- A call at a time: an instant where the text had an offset, else a wall time of the zone.
 create function call_schedule(p_number text, p_from text, p_webhook_url text, p_status_url text, p_metadata json, p_time timestamptz, p_wall boolean, p_zone text, p_callback_url text)

@@ -202,20 +202,24 @@ def test_scheduled(tenant, receiver, push):
     tenant.wait_status(entity, "completed")
 
 
-def test_what_is_due_wakes_the_sweepers_and_what_is_not_does_not(stack, push):
-    """One datagram to each socket of run/sweep.d, so that nothing due waits for the next poll."""
+def test_what_is_due_wakes_the_sweepers_and_what_is_not_does_not(own_stack):
+    """One datagram to each socket of run/sweep.d, so that nothing due waits for the next poll. The only worker has sent what it sends for one request before it
+    answers the next but one."""
+    stack = own_stack(workers=1, sweep=False)
+    tenant = stack.tenant()
+    tenant.type("pushed", "http://127.0.0.1:9/")
     place = stack.dir / "run" / "sweep.d" / str(os.getpid())
+    place.parent.mkdir(exist_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
         ear.bind(str(place))
         ear.settimeout(10)
-        try:
-            place.chmod(0o666)
-            push(Reply(200), scheduled_at=(datetime.datetime.utcnow() + datetime.timedelta(hours=1)).isoformat() + "Z")
-            assert not select.select([ear], [], [], 0)[0]
-            push(Reply(200))
-            assert len(ear.recv(16)) == 1
-        finally:
-            place.unlink()
+        place.chmod(0o666)
+        tenant.create(task_type="pushed", scheduled_at=(datetime.datetime.utcnow() + datetime.timedelta(hours=1)).isoformat() + "Z")
+        entity = tenant.create(task_type="pushed")
+        assert len(ear.recv(16)) == 1
+        for _ in range(2):
+            tenant.api.get(f"/generic/{entity}").ok()
+        assert not select.select([ear], [], [], 0)[0]
 
 
 def test_a_type_that_gains_a_handler_takes_what_waits(tenant, receiver):

@@ -161,7 +161,7 @@ class Stack:
         self.standins = standins
         self.temp = pathlib.Path(tempfile.mkdtemp(prefix="taskgate-test."))
         self.link = self.temp / "s"
-        self.dir = self.connection = self.port = None
+        self.dir = self.connection = self.port = self.env = None
         self.clients = []
 
     # -- stack.sh --
@@ -210,12 +210,14 @@ class Stack:
         assert not broken, broken
 
     def broken_rules(self):
-        """What the ledger's rules find after everything that the tests did to it; of a database that was stopped nothing is known."""
-        if self.parts == "pg" or self.connection is None:
+        """What the ledger's rules find after everything that the tests did to it; of a database that does not run nothing is known."""
+        if self.parts == "pg" or self.env is None:
             return []
         try:
             return self.rows("select rule, task_id::text, count(*) from ledger_fault group by 1, 2")
         except psycopg2.Error:
+            if self.connection is not None and not self.connection.closed:
+                raise
             return []
 
     def read_env(self):

@@ -146,8 +146,7 @@ def test_a_broken_rule_is_found(db, rule):
 
 
 def test_every_rule_is_tried(db):
-    assert set(re.findall(r"'(\w+)'::text,?(?: AS rule)?", db.value("select pg_get_viewdef('ledger_fault')"))) & set(RULES) == set(RULES)
-    assert db.value("select pg_get_viewdef('ledger_fault')").count("FROM") == len(RULES)
+    assert set(re.findall(r"'(\w+)'::text AS rule", db.value("select pg_get_viewdef('ledger_fault')"))) == set(RULES)
 
 
 def test_nobody_finishes_a_task_without_moving_it(db):
