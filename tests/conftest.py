@@ -38,7 +38,7 @@ def stack(twilio, mailbox):
     """The whole system, with pauses made short. Nobody may stop its parts or pause its lanes: that is what make_stack is for."""
     need_programs("taskgate-fcgi", "taskgatectl", "taskgate-sweep")
     with stacks.Stack(workers=3, TASKGATE_RETRY_FIRST=20, TASKGATE_WEBHOOK_RETRIES="1,1,1", TASKGATE_HANDLER_TIMEOUT=2, TASKGATE_WEBHOOK_TIMEOUT=2,
-                      TASKGATE_TWILIO_TIMEOUT=2, TASKGATE_MAIL_TIMEOUT=3, TASKGATE_TWILIO_ASK=1, **twilio.settings(), **mailbox.settings()) as made:
+                      TASKGATE_TWILIO_TIMEOUT=round(2 * waiting.PATIENCE), TASKGATE_MAIL_TIMEOUT=round(3 * waiting.PATIENCE), TASKGATE_TWILIO_ASK=1, **twilio.settings(), **mailbox.settings()) as made:
         yield made
 
 

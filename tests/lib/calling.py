@@ -7,6 +7,7 @@ import hmac
 import itertools
 import urllib.parse
 
+import waiting
 from waiting import until
 
 API = "/api/v1/celery/twilio"
@@ -15,7 +16,7 @@ FORM = "application/x-www-form-urlencoded"
 ENDS = ("SUCCESS", "FAILURE", "REVOKED")
 SERIAL = itertools.count(1)
 UNPACED = {"TASKGATE_CALLS_PACING": "off"}
-FAST = {"TASKGATE_RETRY_FIRST": 20, "TASKGATE_TWILIO_TIMEOUT": 2, "TASKGATE_TWILIO_ASK": 1, "TASKGATE_WEBHOOK_RETRIES": "1,1,1", "TASKGATE_WEBHOOK_TIMEOUT": 2}
+FAST = {"TASKGATE_RETRY_FIRST": 20, "TASKGATE_TWILIO_TIMEOUT": round(2 * waiting.PATIENCE), "TASKGATE_TWILIO_ASK": 1, "TASKGATE_WEBHOOK_RETRIES": "1,1,1", "TASKGATE_WEBHOOK_TIMEOUT": 2}
 
 
 def phone():

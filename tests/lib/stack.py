@@ -215,9 +215,9 @@ class Stack:
             return []
         try:
             return self.rows("select rule, task_id::text, count(*) from ledger_fault group by 1, 2")
+        except psycopg2.ProgrammingError:
+            raise
         except psycopg2.Error:
-            if self.connection is not None and not self.connection.closed:
-                raise
             return []
 
     def read_env(self):
