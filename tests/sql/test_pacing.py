@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The limiters by themselves: several sweepers at once, answers that take their time, are put off, get lost or never come, small limits. In no window do more calls depart than it
 allows, a campaign keeps its gap and its most at once. Departures are observed here, by one clock, and never read from the limiters' own record. A
-limiter that counts without a lock breaks it, so that this would be seen.
+limiter that counts without a lock, and is given time to be overtaken on any machine, breaks it, so that this would be seen.
 
 The database's limiters run on a clock that is five times as fast, so that a window of a second takes 0.2 s, and a minute is two such seconds."""
 import collections
@@ -17,6 +17,8 @@ from desk import Desk, sid
 from racing import weakened
 from waiting import until
 
+pytestmark = pytest.mark.statements
+
 NUMBERS = itertools.count(5580001)
 SECOND, MINUTE = 0.2, 0.4
 PER_SECOND, PER_MINUTE, MOST, CAMPAIGNS = 5, 4, 2, 6
@@ -26,7 +28,7 @@ FAST = {"function pace_room": [("moment := (extract(epoch from clock_timestamp()
         "function call_departs": [("(extract(epoch from p_at) * 1000000)::bigint", "(extract(epoch from p_at) * 5000000)::bigint")]}
 NAIVE = {"function pace_room": [
     ("insert into pace (key) values (p_key) on conflict do nothing;", "insert into pace (key) select p_key where not exists (select from pace where key = p_key);"),
-    ("where key = p_key for update;", "where key = p_key;")],
+    ("where key = p_key for update;", "where key = p_key; perform pg_sleep(0.02);")],
     "function call_claim": [("limit least(mine, 500) + 20 for update", "limit least(mine, 500) for update")]}
 
 
