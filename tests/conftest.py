@@ -16,12 +16,10 @@ from npm_twilio import client_if_any, client_of, npm_missing, npm_twilio  # noqa
 from receiver import Receiver
 from standin_twilio import Twilio
 
-if any(name in os.environ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS")):
-    waiting.PATIENCE *= 3
 
-
-def pytest_configure():
+def pytest_configure(config):
     """TERM ends a run as Ctrl-C does, so that its stacks are stopped and deleted."""
+    config.addinivalue_line("markers", "statements: PostgreSQL is all that runs here, so a sanitizer build has nothing to add")
     def leave(*_):
         raise KeyboardInterrupt
     signal.signal(signal.SIGTERM, leave)

@@ -13,7 +13,7 @@ from client import UTC
 from document import table
 from receiver import Reply
 from stack import fresh
-from waiting import until
+from waiting import SANITIZED, until
 
 PHONES = iter(range(5550001, 5559999))
 
@@ -404,7 +404,7 @@ def test_off_by_default_nobody_is_asked(tenant, receiver):
     assert receiver.at(path) == []
 
 
-@pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="a sanitizer has memory of its own")
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer has memory of its own")
 @pytest.mark.parametrize("setting", [0, 1])
 def test_an_idle_worker_is_small(make_stack, receiver, setting):
     """README: at most 6 MB of its own, also after it has asked for an audio_url."""

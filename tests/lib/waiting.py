@@ -4,7 +4,8 @@ import os
 import time
 
 # A sanitizer build is slower, and what waits for it is given longer.
-PATIENCE = float(os.environ.get("TASKGATE_PATIENCE", "1"))
+SANITIZED = any(name in os.environ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"))
+PATIENCE = float(os.environ.get("TASKGATE_PATIENCE", "3" if SANITIZED else "1"))
 
 
 def until(condition, what, seconds=15.0, pause=0.01):

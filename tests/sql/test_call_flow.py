@@ -7,6 +7,8 @@ import pytest
 
 from desk import Desk, sid
 
+pytestmark = pytest.mark.statements
+
 NUMBERS = itertools.count(5553000)
 
 

@@ -5,6 +5,8 @@ import pytest
 from conftest import parameters, statements
 from test_plans import explain
 
+pytestmark = pytest.mark.statements
+
 CAMPAIGNS, NUMBERS, ENDED = 200, 1000, 100000
 LARGE = {"task", "task_body", "task_event", "work", "call", "campaign", "twilio_event"}
 

@@ -5,6 +5,8 @@ import re
 import psycopg2
 import pytest
 
+pytestmark = pytest.mark.statements
+
 TENANT = "(select id from tenant order by number limit 1)"
 TASK = ("insert into task (tenant_id, api, kind, machine, state, event, public_id, type, {0}) values "
         "(" + TENANT + ", 'disposition', 'generic', 'disposition', 'pending', 'create', 'c-' || gen_random_uuid(), 'job', {1})")

@@ -39,6 +39,8 @@ insert into work (id, tenant_id, task_id, run_at, priority, ready, lane, type, h
 select id, tenant_id, id, case when n % 2 = 0 then now() - interval '1 minute' else now() + interval '1 day' end, 1 + n % 10, n % 2 = 0,
 	case kind when 'sms' then 'sms' when 'email' then 'mail' else 'notify' end, case when ask then 'ask' end, case kind when 'sms' then 'twilio' when 'email' then 'smtp' end
 from seed where not done;
+
+pytestmark = pytest.mark.statements
 """
 
 

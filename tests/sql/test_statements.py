@@ -4,6 +4,8 @@ import pytest
 
 from conftest import Libpq, Session, is_utility, parameters, statements
 
+pytestmark = pytest.mark.statements
+
 # Which program runs the statements of a file, and as which role.
 USERS = {
     "session": ("taskgate_api",), "task": ("taskgate_api",), "work": ("taskgate_api",), "ops": ("taskgate_api",),
