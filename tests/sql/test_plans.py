@@ -7,6 +7,8 @@ import pytest
 
 from conftest import Session, parameters, statements
 
+pytestmark = pytest.mark.statements
+
 ROWS = 500000
 LARGE = {"task", "task_body", "task_event", "task_tag", "task_log", "work"}
 
@@ -34,8 +36,6 @@ insert into work (id, tenant_id, task_id, run_at, priority, ready, lane, type, h
 select id, tenant_id, id, case when n % 2 = 0 then now() - interval '1 minute' else now() + interval '1 day' end, 1 + n % 10, n % 2 = 0,
 	case when type = 'push' then 'handler' else 'pull' end, type, case when type = 'push' then '127.0.0.1:9' end
 from seed where not done;
-
-pytestmark = pytest.mark.statements
 """
 
 

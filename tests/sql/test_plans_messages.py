@@ -6,6 +6,8 @@ import pytest
 import test_plans
 from test_plans import ROWS
 
+pytestmark = pytest.mark.statements
+
 LARGE = {"message", "message_file", "message_event", "twilio_event"}
 
 # n % 3: 0 is an SMS, 1 a mail, 2 a voicemail. n % 10 below 4 is done. Of the others n % 2 = 0 is due now and the rest tomorrow; each fifth of the due SMS is with Twilio and to be
@@ -39,8 +41,6 @@ insert into work (id, tenant_id, task_id, run_at, priority, ready, lane, type, h
 select id, tenant_id, id, case when n % 2 = 0 then now() - interval '1 minute' else now() + interval '1 day' end, 1 + n % 10, n % 2 = 0,
 	case kind when 'sms' then 'sms' when 'email' then 'mail' else 'notify' end, case when ask then 'ask' end, case kind when 'sms' then 'twilio' when 'email' then 'smtp' end
 from seed where not done;
-
-pytestmark = pytest.mark.statements
 """
 
 
