@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define DEFAULT_FILE "/etc/taskgate/taskgate.conf"
@@ -105,7 +106,8 @@ static bool check_text(const struct tg_conf_row *row, const char *value, char *w
 	return false;
 }
 
-static bool check_word(enum tg_conf conf, const char *value, char *why, size_t size)
+/* Gives the word as it is written here: elsewhere levels are DEBUG and INFO. NULL: why is filled. */
+static const char *find_word(enum tg_conf conf, const char *value, char *why, size_t size)
 {
 	size_t i, w, n;
 
@@ -114,11 +116,11 @@ static bool check_word(enum tg_conf conf, const char *value, char *why, size_t s
 	assert(i < COUNT(word_lists));
 	n = (size_t)snprintf(why, size, "'%.40s' is none of", value);
 	for (w = 0; word_lists[i].words[w]; w++) {
-		if (strcmp(word_lists[i].words[w], value) == 0)
-			return true;
+		if (strcasecmp(word_lists[i].words[w], value) == 0)
+			return word_lists[i].words[w];
 		n += (size_t)snprintf(why + n, size - n, "%s %s", w ? "," : "", word_lists[i].words[w]);
 	}
-	return false;
+	return NULL;
 }
 
 static enum tg_rc set(enum tg_conf conf, const char *value, const struct place *place, struct tg_error *err)
@@ -130,7 +132,7 @@ static enum tg_rc set(enum tg_conf conf, const char *value, const struct place *
 	if (strcmp(row->type, "INT") == 0)
 		ok = check_int(row, value, why, sizeof why);
 	else if (strcmp(row->type, "WORD") == 0)
-		ok = check_word(conf, value, why, sizeof why);
+		ok = (value = find_word(conf, value, why, sizeof why)) != NULL;
 	else
 		ok = check_text(row, value, why, sizeof why);
 	if (!ok)

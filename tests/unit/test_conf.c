@@ -130,7 +130,7 @@ static void conf_refuses_a_bad_file_by_name_and_line(void **state)
 		{ "TASKGATE_WORKERS=-", "TASKGATE_WORKERS: '-' is not a whole number (from %s, line 1)" },
 		{ "TASKGATE_WORKERS=99999999999999999999",
 		  "TASKGATE_WORKERS: '99999999999999999999' is not a whole number (from %s, line 1)" },
-		{ "LOG_LEVEL=INFO", "LOG_LEVEL: 'INFO' is none of debug, info, warning, error (from %s, line 1)" },
+		{ "LOG_LEVEL=loud", "LOG_LEVEL: 'loud' is none of debug, info, warning, error (from %s, line 1)" },
 		{ "LOG_FORMAT=", "LOG_FORMAT: '' is none of text, json (from %s, line 1)" },
 		{ "TASKGATE_SOCKET=", "TASKGATE_SOCKET: must not be empty (from %s, line 1)" },
 	};
