@@ -7,6 +7,7 @@ do $$ begin execute format('revoke temporary on database %I from public', curren
 grant usage on schema public to taskgate_api, taskgate_sweep, taskgate_ctl;
 grant usage on all sequences in schema public to taskgate_api, taskgate_sweep, taskgate_ctl;
 
+grant insert (tenant_id, name) on task_type to taskgate_api;
 grant select on tenant, principal, customer, persona, task_type, lane, sweeper, migration, state_edge, task_event, delivery, host_state to taskgate_api;
 grant select, insert, update on task, task_body, idempotency to taskgate_api;
 grant select, insert, delete on task_tag to taskgate_api;
@@ -61,7 +62,7 @@ grant execute on function uuid7(), tg_tenant(), tg_principal(), url_host(text), 
 	refuse(text, text, text), random_suffix(), lane_pick(text, integer, text[], integer[], integer), twilio_status(text), status_rank(text),
 	message_end(uuid, uuid, boolean, text, json), message_becomes(uuid, uuid, text, text, text, text), message_waits(uuid, uuid, integer),
 	message_again(uuid, uuid, text, text, text, integer, integer), message_settle(uuid, bigint, text, json, text, integer, integer[]),
-	voicemail_tell(uuid, uuid), voicemail_notify(integer) to taskgate_sweep;
+	sms_segments(text), voicemail_tell(uuid, uuid), voicemail_notify(integer) to taskgate_sweep;
 
 grant select on all tables in schema public to taskgate_ctl;
 grant insert, update on tenant, principal, token, webhook_key, customer, persona, task_type, lane, task, task_body to taskgate_ctl;

@@ -29,6 +29,17 @@ end $$;
 create trigger task_child_ended after update of state on task for each row
 	when (new.parent_id is not null and new.finished_at is not null) execute function task_child_ended();
 
+-- In how many parts an SMS goes, as src/base/sms.c counts them where Twilio has not yet: GSM 7-bit (TS 23.038) 160, or 153 each; else UTF-16 70, or 67 each.
+create function sms_segments(p_text text) returns integer language sql immutable as $$
+	with sized as (
+		select translate(p_text, E'\n\r !"#$%&\u0027()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz¡£¤¥§¿ÄÅÆÇÉÑÖØÜßàäåæèéìñòöøùüΓΔΘΛΞΠΣΦΨΩ', '') as rest
+	), counted as (
+		select translate(rest, E'\f^{}\\[~]|€', '') = '' as gsm, length(p_text) + length(rest) as septets,
+			length(p_text) + length(regexp_replace(p_text, '[\u0001-\uffff]', '', 'g')) as units from sized
+	)
+	select case when gsm and septets <= 160 or not gsm and units <= 70 then 1 when gsm then ceil(septets / 153.0) else ceil(units / 67.0) end::integer from counted
+$$;
+
 -- One voicemail: its recipient is looked up now, and what is to be sent to him becomes tasks of their own.
 create function voicemail_tell(p_tenant uuid, p_task uuid) returns void language plpgsql volatile as $$
 declare v record; r record; data jsonb; script boolean;
@@ -53,7 +64,7 @@ begin
 			case when script then array[encode(convert_to(v.input ->> 'transcription', 'UTF8'), 'base64')] end);
 	end if;
 	if r.phone is not null then
-		perform sms_make(p_task, null, r.phone, null, text, length(text), case when text ~ '^[ -~]*$' or length(text) <= 70 then 1 else 2 end, v.priority, null, null)
+		perform sms_make(p_task, null, r.phone, null, text, length(text), sms_segments(text), v.priority, null, null)
 		from format('New voicemail from %s (%s)', v.input ->> 'caller_id', data ->> 'duration') text;
 	end if;
 end $$;
@@ -140,14 +151,15 @@ begin
 	return c;
 end $$;
 
--- The customer as the callback leaves him; a callback without a contact gets one of its own name.
+-- The customer as the callback leaves him: what is told of him is how he is called and reached from now on. The address that is known stays the one that is written
+-- to (spec/README.md, decision 8). A callback without a contact gets one of its own name.
 create function callback_crm_update(c callback, p_customer jsonb) returns contact language plpgsql volatile as $$
 declare k contact;
 begin
 	if p_customer is not null then
 		insert into contact (tenant_id, id) values (tg_tenant(), coalesce(c.contact_id, c.id)) on conflict do nothing;
-		update contact t set data = t.data || p_customer, updated_at = now(), name = coalesce(t.name, p_customer ->> 'name'),
-				phone = coalesce(t.phone, phone_or_null(p_customer ->> 'phone')),
+		update contact t set data = t.data || p_customer, updated_at = now(), name = coalesce(p_customer ->> 'name', t.name),
+				phone = coalesce(phone_or_null(p_customer ->> 'phone'), t.phone),
 				email = coalesce(t.email, email_or_null(p_customer ->> 'email_confirmed'), email_or_null(p_customer ->> 'email'))
 			where t.tenant_id = tg_tenant() and t.id = coalesce(c.contact_id, c.id) returning * into k;
 	else

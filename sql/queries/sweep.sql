@@ -68,7 +68,7 @@ with late as materialized (
 ), stale as materialized (
 	select w.id, w.tenant_id, w.task_id, false as timed_out, true as never, w.last_error as why from work w
 	where $2::bigint > 0 and (w.unsent_since is not null or (w.ready and w.attempt = 0)) and w.lease_until is null
-		and coalesce(w.unsent_since, w.run_at) < now() - make_interval(secs => $2::bigint) and w.lane in ('handler', 'pull', 'sms', 'mail') and w.type is distinct from 'ask' and not exists (select from lane where name = 'expire' and paused_at is not null)
+		and coalesce(w.unsent_since, w.run_at) < now() - make_interval(secs => $2::bigint) and w.lane in ('handler', 'pull', 'sms', 'mail', 'notify') and w.type is distinct from 'ask' and not exists (select from lane where name = 'expire' and paused_at is not null)
 	order by coalesce(w.unsent_since, w.run_at) limit $1::integer for update skip locked
 ), gone_by as materialized (
 	select id, tenant_id, task_id, timed_out, never, why from late union all select id, tenant_id, task_id, timed_out, never, why from stale

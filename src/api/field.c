@@ -62,8 +62,9 @@ bool tg_is_email(const char *s, size_t n)
 
 bool tg_is_line(const char *s, size_t n)
 {
+	/* U+0080 to U+009F are controls as well, and PostgreSQL takes them for such. */
 	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
+		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f || ((unsigned char)s[i] == 0xC2 && i + 1 < n && (unsigned char)s[i + 1] < 0xA0))
 			return false;
 	return true;
 }

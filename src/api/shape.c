@@ -89,6 +89,11 @@ void tg_shape_error(struct tg_call *c, const struct tg_error *err, const char *c
 
 		add(details, "field", json_object_new_string(err->field));
 		add(e, "details", details);
+	} else if (err->rc == TG_E_FORBIDDEN && c->route != NULL && c->route->scope != NULL) {
+		json_object *details = json_object_new_object();
+
+		add(details, "required_scope", json_object_new_string(c->route->scope));
+		add(e, "details", details);
 	}
 	add(o, "success", json_object_new_boolean(false));
 	add(o, "status", json_object_new_string("error"));

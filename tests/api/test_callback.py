@@ -96,6 +96,7 @@ def test_history_and_result(tenant):
 
 REFUSED = [(f, ..., "INVALID_REQUEST") for f in ("callback_id", "agent_id", "disposition_code")]
 REFUSED += [(f, v, "INVALID_REQUEST") for f in ("callback_id", "agent_id", "disposition_code") for v in (None, "", 1, {}, "x" * 129)]
+REFUSED += [(f, v, "INVALID_REQUEST") for f in ("callback_id", "agent_id") for v in ("a\u0080b", "a\u0085", "\u009f", "a\x7f")]
 REFUSED += [("callback_id", "a\nb", "INVALID_REQUEST"), ("disposition_code", "UNKNOWN", "INVALID_DISPOSITION"), ("disposition_code", "sale_complete", "INVALID_DISPOSITION"),
             ("call_duration", -1, "INVALID_REQUEST"), ("call_duration", "1", "INVALID_REQUEST"), ("wrap_up_time", -1, "INVALID_REQUEST"), ("wrap_up_time", 2147483648, "INVALID_REQUEST"),
             ("start_time", "x", "INVALID_REQUEST"), ("outcome", "answered", "INVALID_REQUEST"), ("outcome", 1, "INVALID_REQUEST"), ("notes", "x" * 65537, "INVALID_REQUEST"),
@@ -145,6 +146,22 @@ def test_a_barred_agent(idle):
     before = idle.footprint()
     idle.api.put(f"/cbfinish/{name}", body(name, agent_id="barred")).refused(422, "INVALID_AGENT")
     assert idle.footprint() == before
+
+
+@pytest.mark.parametrize("closed, code", [("callbacks", "CALLBACK_NOT_FOUND"), ("agents", "INVALID_AGENT"), ("entities", None)])
+def test_registry_closes_what_it_names_and_no_more(make_stack, closed, code):
+    tenant = make_stack(f"closed {closed}", TASKGATE_REGISTRY=closed, sweep=False).tenant()
+    answer = tenant.api.put("/cbfinish/cb-unknown", body("cb-unknown"))
+    if code:
+        answer.refused(404 if closed == "callbacks" else 422, code)
+    else:
+        answer.ok(201)
+    voicemail = tenant.api.put("/voicemail/unknown", {"voicemail_id": "v", "caller_id": "+15551234567", "recipient_id": "r"})
+    if closed == "entities":
+        voicemail.refused(404, "ENTITY_NOT_FOUND")
+    else:
+        voicemail.ok(201)
+    tenant.api.put("/generic/unknown", {"task_type": "unheard_of", "action": "a"}).ok(201)
 
 
 def test_registry_closes_callbacks_and_agents(make_stack):
@@ -199,6 +216,20 @@ def test_customer_data_updates_the_contact(tenant):
     assert actions == [{"type": "crm_update", "status": "completed"}]
     row = tenant.stack.row("select data, email, name from contact where tenant_id = %s and id = %s", tenant.id, f"c-{name}")
     assert row["data"]["plan"] == "premium" and (row["email"], row["name"]) == ("c@example.com", "Bob")
+
+
+def test_what_is_told_of_the_customer_corrects_what_was_known(tenant):
+    """But for the address: the contact's own goes before the data's (spec/README.md, decision 8), and the follow-up goes there."""
+    name, known = callback(tenant, email="known@example.com")
+    tenant.stack.run("update contact set name = 'Rob' where tenant_id = %s and id = %s", tenant.id, f"c-{name}")
+    action = {"type": "followup_email", "template": template(tenant, text="x")}
+    finish(tenant, name, next_action=action, customer_data={"name": "Bob", "phone": "+12025550998", "email": "told@example.com", "email_confirmed": "confirmed@example.com"})
+    row = tenant.stack.row("select name, phone, email from contact where tenant_id = %s and id = %s", tenant.id, f"c-{name}")
+    assert (row["name"], row["phone"], row["email"]) == ("Bob", "+12025550998", "known@example.com") and known != row["phone"]
+    assert tenant.stack.value("select recipients from message where tenant_id = %s order by task_id desc limit 1", tenant.id) == ["known@example.com"]
+    name, known = callback(tenant, email=None)
+    finish(tenant, name, customer_data={"phone": "no number", "plan": "x"})
+    assert tenant.stack.value("select phone from contact where tenant_id = %s and id = %s", tenant.id, f"c-{name}") == known
 
 
 def test_a_callback_without_a_contact_gets_one(tenant):

@@ -84,6 +84,14 @@ def test_created(tenant, plain, prefix):
     assert {k: data[k] for k in list(data)[1:9]} == {"type": "email", "state": "queued", "to": [to], "cc": [cc], "from": "taskgate@example.com", "subject": "Hello Jörg",
                                                      "template": plain, "attachments_count": 0}
     assert data["metadata"] == {"a": 1}
+    seen = tenant.api.get(f"{prefix}/email/{data['task_id']}").ok().data
+    assert (seen["to"], seen["cc"], seen["from"], seen["subject"], seen["template"], seen["metadata"]) == ([to], [cc], "taskgate@example.com", "Hello Jörg", plain, {"a": 1})
+
+
+def test_priority(tenant, plain):
+    for given, stored in ((None, 5), (1, 1), (10, 10)):
+        task = send(tenant, plain, to=[address()], **({} if given is None else {"priority": given}))["task_id"]
+        assert tenant.stack.value("select priority from task where tenant_id = %s and public_id = %s", tenant.id, task) == stored
 
 
 def test_its_whole_life(tenant, template, mailbox):

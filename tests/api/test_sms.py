@@ -52,6 +52,28 @@ def test_created(tenant, twilio, method, prefix):
     assert data["task_id"].startswith("sms_task_") and answer.headers["Location"] == f"{prefix}/sms/{entity}"
     assert {k: data[k] for k in list(data)[1:8]} == {"entity": entity, "type": "sms", "state": "queued", "to": number, "from": twilio.numbers[0], "message_length": 5, "segments": 1}
     assert list(data["metadata"].items()) == [("b", 1), ("a", 2)]
+    seen = tenant.api.get(f"{prefix}/sms/{entity}").ok().data
+    assert (seen["to"], seen["from"], seen["message"], seen["segments"], list(seen["metadata"].items())) == (number, twilio.numbers[0], "Hello", 1, [("b", 1), ("a", 2)])
+
+
+@pytest.mark.parametrize("number", ["+1234567", "+123456789012345"])
+def test_the_shortest_and_the_longest_number(tenant, number):
+    assert tenant.api.put(f"/sms/{fresh('s')}", body(to=number)).ok(201).data["to"] == number
+
+
+@pytest.mark.parametrize("sender", ["12345", "Acme", "+15005550006"])
+def test_a_sender_of_ones_own(tenant, twilio, sender):
+    number = phone()
+    entity, data = send(tenant, number, **{"from": sender})
+    assert data["from"] == sender == tenant.api.get(f"/sms/{entity}").ok().data["from"]
+    wait(tenant, entity, "completed", "failed")
+    assert twilio.creations(number)[0].get("From") == sender
+
+
+def test_priority(tenant):
+    for given, stored in ((None, 5), (1, 1), (10, 10)):
+        entity, _ = send(tenant, **({} if given is None else {"priority": given}))
+        assert tenant.stack.value("select priority from task where tenant_id = %s and entity = %s", tenant.id, entity) == stored
 
 
 def test_its_whole_life(tenant, twilio):

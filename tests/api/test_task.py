@@ -129,6 +129,30 @@ def listed(tenant, query=""):
     return data["tasks"], data["pagination"]
 
 
+def test_of_one_name_the_newest_is_meant(own_stack):
+    """An entity may have a task of each kind: shown, explained and cancelled is the newest (spec/README.md, decision 4)."""
+    tenant = own_stack(sweep=False).tenant()
+    makers = {"generic": lambda e: tenant.api.put(f"/generic/{e}", {"task_type": "job", "action": "a"}),
+              "voicemail": lambda e: tenant.api.put(f"/voicemail/{e}", {"voicemail_id": e, "caller_id": "+15551234567", "recipient_id": "r"})}
+    for order in (("generic", "voicemail"), ("voicemail", "generic")):
+        entity = fresh("both")
+        for kind in order:
+            makers[kind](entity).ok(201)
+        assert tenant.api.get(f"/task/{entity}").ok().data["type"] == order[1]
+        assert tenant.api.post(f"/task/{entity}/cancel").ok().data["type"] == order[1]
+        assert tenant.api.get(f"/task/{entity}?type={order[0]}").ok().data["status"] == "pending"
+
+
+def test_an_unheard_of_type_is_remembered(tenant):
+    """Who closes the directory later keeps what was in use (spec/README.md, decision 3); a refused task leaves no type."""
+    known = "select count(*) from task_type where tenant_id = %s and name = %s"
+    for entity in (fresh("t"), fresh("t")):
+        tenant.api.put(f"/generic/{entity}", {"task_type": "unheard_of", "action": "a"}).ok(201)
+        assert tenant.stack.value(known, tenant.id, "unheard_of") == 1
+    tenant.api.put(f"/generic/{entity}", {"task_type": "of_a_duplicate", "action": "a"}).refused(409, "DUPLICATE_ENTITY")
+    assert tenant.stack.value(known, tenant.id, "of_a_duplicate") == 0
+
+
 def test_list(full):
     tasks, paging = listed(full)
     assert paging == {"current_page": 1, "per_page": 25, "total_pages": 2, "total_records": 30}

@@ -146,6 +146,25 @@ def test_an_open_registry_remembers(tenant):
     assert tenant.stack.value("select count(*) from entity where tenant_id = %s and name = %s", tenant.id, entity) == 1
 
 
+def test_what_never_started_expires(own_stack, mailbox, twilio):
+    """TASKGATE_TTL (decision 7): a lane that was paused for longer tells nobody of yesterday."""
+    stack = own_stack(TASKGATE_TTL=1, **mailbox.settings(), **twilio.settings())
+    tenant, address, number = stack.tenant(), f"{fresh('u')}@example.com", phone()
+    for lane in ("notify", "sms", "mail"):
+        stack.ctl("lane", "pause", lane)
+    entity, _ = create(tenant, recipient_id=recipient(tenant, address))
+    tenant.api.put("/sms/late", {"to": number, "message": "x"}).ok(201)
+    stack.run("insert into email_template (tenant_id, name, subject, text) values (%s, 'late', 's', 't')", tenant.id)
+    mail = tenant.api.put("/email", {"to": [address], "subject": "x", "template": "late"}).ok(201).data["task_id"]
+    for task in (entity, "late", mail):
+        until(lambda: tenant.api.get(f"/task/{task}").ok().data["status"] == "expired", f"the end of {task}")
+    for lane in ("notify", "sms", "mail"):
+        stack.ctl("lane", "resume", lane)
+    tenant.api.put("/sms/soon", {"to": phone(), "message": "x"}).ok(201)
+    until(lambda: tenant.api.get("/task/soon").ok().data["status"] == "completed", "one that is in time")
+    assert mailbox.to(address) == [] and twilio.messages_to(number) == []
+
+
 def test_get_by_id_and_not_found(tenant, stack):
     entity, data = create(tenant, metadata={"a": 1}, duration=3)
     shown = tenant.api.get(f"/voicemail/{data['task_id']}").ok().data
@@ -192,6 +211,14 @@ def test_by_sms(tenant, twilio):
     assert (data["result"]["notification_type"], data["result"]["notification_recipient"]) == ("sms", number)
     sent, = twilio.messages_to(number)
     assert sent.get("Body") == "New voicemail from +15551234567 (7 s)"
+
+
+@pytest.mark.parametrize("caller, segments", [("+15551234567", 1), ("x" * 120, 1), ("x" * 140, 2), ("`" * 40, 1), ("`" * 60, 2), ("ü" * 120, 1), ("€" * 70, 2), ("😀" * 40, 2), ("x" * 128, 1)])
+def test_an_sms_about_it_has_as_many_segments_as_one_by_itself(tenant, twilio, caller, segments):
+    """What is counted here and what PUT /sms counts of the same text."""
+    stored = tenant.stack.row("select sms_segments(text) as here, text from (select format('New voicemail from %%s (%%s)', %s::text, '7 s') as text) t", caller)
+    answer = tenant.api.put(f"/sms/{fresh('s')}", {"to": phone(), "message": stored["text"]}).ok(201).data
+    assert stored["here"] == segments == answer["segments"]
 
 
 def test_by_both(tenant, mailbox, twilio):

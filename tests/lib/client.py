@@ -56,6 +56,8 @@ class Answer:
             assert self.headers.get("Allow"), repr(self)
         if status in (429, 503):
             assert re.fullmatch(r"[1-9]\d*", self.headers.get("Retry-After", "")), repr(self)
+        if code == "INSUFFICIENT_SCOPE":
+            assert body["error"]["details"]["required_scope"] in body["error"]["message"], repr(self)
         if field is not None:
             assert body["error"].get("details") == {"field": field}, repr(self)
         if words is not None:
