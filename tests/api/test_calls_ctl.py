@@ -46,7 +46,7 @@ def test_list(own_tenant, twilio):
     until(lambda: listed(own_tenant)[0]["state"] == "accepted", "the call that rings")
     shown = listed(own_tenant)
     assert [(c["number"], c["task_id"], c["state"]) for c in shown] == [(number, talking["task_id"], "accepted"), (lost, task, "unknown"), (later, waiting["task_id"], "pending")]
-    assert shown[0]["sid"] == twilio.calls_to(number)[0].sid and shown[1]["reason"] == "Twilio answered 500 and no call" and shown[2]["granted_at"] is None
+    assert shown[0]["sid"] == twilio.calls_to(number)[0].sid and shown[1]["reason"] in ("Twilio answered 500 and no call", "the sweeper went away before the answer") and shown[2]["granted_at"] is None
     assert [c["id"] for c in listed(own_tenant, "--unknown")] == [call]
     text = ctl(own_tenant, "call", "list").stdout
     assert number in text and "unknown" in text and text.startswith("CALL")

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 import truth
+import waiting
 from parts import Program
 from pgproxy import Proxy
 from standin_http import Reply
@@ -31,7 +32,7 @@ def phones():
 
 @pytest.fixture(scope="module")
 def field(make_stack, phones):
-    return make_stack("dialling", workers=2, sweep=False, **phones.settings(), TASKGATE_TWILIO_TIMEOUT=2, TASKGATE_TWILIO_ASK=1, TASKGATE_CALL_LOST=2, TASKGATE_RETRY_FIRST=20,
+    return make_stack("dialling", workers=2, sweep=False, **phones.settings(), TASKGATE_TWILIO_TIMEOUT=2, TASKGATE_TWILIO_ASK=1, TASKGATE_CALL_LOST=round(2 * waiting.PATIENCE), TASKGATE_RETRY_FIRST=20,
                       TASKGATE_CALLS_PER_SECOND=0, TASKGATE_CALLS_PER_MINUTE=0)
 
 
