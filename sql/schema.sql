@@ -297,6 +297,11 @@ begin
 		elsif p_paced then
 			select * into p from campaign g where 'campaign:' || g.task_id = q.host and g.tenant_id = q.tenant_id and g.task_id = substr(q.host, 10)::uuid;
 			mine := least(room, pace_room(q.host, 1, p.delay_s), p.most - (select g.in_flight from pace g where g.key = q.host));
+			-- One that has ended since it was found in line took its limiter along, and pace_room has made another.
+			if exists (select from campaign g where g.tenant_id = q.tenant_id and g.task_id = p.task_id and g.completed + g.failed + g.cancelled = g.total) then
+				delete from pace g where g.key = q.host;
+				mine := 0;
+			end if;
 		end if;
 		continue when mine <= 0;
 		for w in select k.id, k.tenant_id, k.task_id, c.number from work k join call c on c.tenant_id = k.tenant_id and c.id = k.id
@@ -317,7 +322,8 @@ begin
 				update pace g set outstanding = g.outstanding + 1, granted_at = clock_timestamp(), in_flight = g.in_flight + (g.key = q.host)::integer where g.key in ('account', q.host);
 			end if;
 			update task k set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = k.attempts + 1,
-					progress = case when k.kind = 'call' then 50 else 0 end, progress_message = case when k.kind = 'call' then 'Creating call' else 'Campaign started' end
+					progress = case when k.kind = 'call' then 50 else 0 end, progress_message = case when k.kind = 'call' then 'Creating call'
+						else format('Starting bulk call campaign (%s numbers)', (select g.total from campaign g where g.tenant_id = k.tenant_id and g.task_id = k.id)) end
 				where k.tenant_id = w.tenant_id and k.id = w.task_id and k.state = 'pending';
 			update work k set fence = k.fence + 1, attempt = k.attempt + 1, claimed_by = p_name, deadline = now() + make_interval(secs => p_timeout_s + 10),
 					lease_until = now() + make_interval(secs => p_timeout_s + 10)
@@ -742,7 +748,7 @@ $$;
 
 CREATE FUNCTION public.call_settle(p_id uuid, p_fence bigint, p_outcome text, p_detail json, p_reason text, p_wait_s integer, p_pauses integer[], p_ago_ms integer) RETURNS boolean
     LANGUAGE plpgsql
-    AS $$
+    AS $_$
 declare w record; c call; p campaign; left_at timestamptz := clock_timestamp() - make_interval(secs => p_ago_ms / 1000.0); unused boolean := p_outcome in ('unsent', 'release'); again boolean;
 begin
 	select k.tenant_id, k.task_id into w from work k where k.id = p_id and k.fence = p_fence and k.deadline is not null and k.lane = 'call' for update;
@@ -752,6 +758,10 @@ begin
 	select * into c from call k where k.tenant_id = w.tenant_id and k.id = p_id for update;
 	select * into p from campaign g where g.tenant_id = w.tenant_id and g.task_id = w.task_id;
 	if p_outcome = 'accepted' then
+		-- A callback's call says no number to dial from, so it was the sweeper's own.
+		if p.from_number is null and p_detail ->> 'from' ~ '^\+[1-9][0-9]{6,14}$' then
+			update campaign g set from_number = p_detail ->> 'from' where g.tenant_id = w.tenant_id and g.task_id = w.task_id;
+		end if;
 		perform call_accepted(w.tenant_id, p_id, p_detail ->> 'sid', left_at, p_pauses[2]);
 	elsif p_outcome = 'refuse' then
 		perform call_departs(c, p.delay_s, left_at);
@@ -765,7 +775,8 @@ begin
 		end if;
 		perform call_frees(c, p.delay_s);
 		update call set state = 'pending', attempts = c.attempts - unused::integer where tenant_id = w.tenant_id and id = p_id;
-		update task k set state = 'pending', event = case when unused then 'release' else 'retry' end, reason = p_reason, attempts = k.attempts - unused::integer
+		update task k set state = 'pending', event = case when unused then 'release' else 'retry' end, reason = p_reason, attempts = k.attempts - unused::integer,
+				progress = null, progress_message = null
 			where k.tenant_id = w.tenant_id and k.id = w.task_id and k.state = 'processing' and k.kind = 'call';
 		update work k set ready = false, lease_until = null, deadline = null, claimed_by = null, last_error = p_reason, unsent_since = case when unused then coalesce(k.unsent_since, k.run_at) end,
 				run_at = now() + case when not unused then greatest(retry_delay(c.attempts, p_pauses[1]), make_interval(secs => p_wait_s))
@@ -776,7 +787,7 @@ begin
 		perform call_lost(w.tenant_id, p_id, left_at, p_reason, least(p_pauses[2], 10));
 	end if;
 	return true;
-end $$;
+end $_$;
 
 --
 -- Name: call_settle_by_hand(uuid, boolean); Type: FUNCTION; Schema: public; Owner: -
@@ -881,8 +892,8 @@ declare k contact;
 begin
 	if p_customer is not null then
 		insert into contact (tenant_id, id) values (tg_tenant(), coalesce(c.contact_id, c.id)) on conflict do nothing;
-		update contact t set data = t.data || p_customer, updated_at = now(), name = coalesce(t.name, p_customer ->> 'name'),
-				phone = coalesce(t.phone, phone_or_null(p_customer ->> 'phone')),
+		update contact t set data = t.data || p_customer, updated_at = now(), name = coalesce(p_customer ->> 'name', t.name),
+				phone = coalesce(phone_or_null(p_customer ->> 'phone'), t.phone),
 				email = coalesce(t.email, email_or_null(p_customer ->> 'email_confirmed'), email_or_null(p_customer ->> 'email'))
 			where t.tenant_id = tg_tenant() and t.id = coalesce(c.contact_id, c.id) returning * into k;
 	else
@@ -1000,7 +1011,7 @@ begin
 	end loop;
 	made := call_make('call', array[k.phone::text], null, null, null, json_build_object('call_type', 'callback', 'callback_id', next), null, null, p_at, null);
 	update call set callback_id = next where tenant_id = tg_tenant() and task_id = made.id;
-	update task_body set detail = json_build_object('number', k.phone, 'callback_id', next) where tenant_id = tg_tenant() and task_id = made.id;
+	update task_body set detail = json_build_object('to_number', k.phone, 'callback_id', next) where tenant_id = tg_tenant() and task_id = made.id;
 	return json_build_object('type', 'callback_rescheduled', 'status', 'completed', 'scheduled_for', to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
 		'new_callback_id', next);
 end $$;
@@ -1017,7 +1028,8 @@ declare w record; n integer := 0;
 begin
 	for w in select k.id, k.tenant_id, k.task_id, t.created_at from work k join task t on t.tenant_id = k.tenant_id and t.id = k.task_id
 			where k.lane = 'call' and k.run_at <= now() and k.lease_until is null order by k.id for update of k loop
-		update task set state = 'processing', event = 'claim', reason = 'the database was restored; asking Twilio what was dialled', started_at = now(), attempts = attempts + 1
+		update task set state = 'processing', event = 'claim', reason = 'the database was restored; asking Twilio what was dialled', started_at = now(), attempts = attempts + 1,
+				progress = case when kind = 'call' then 50 else 0 end, progress_message = 'Outcome of the dial is unknown; asking Twilio'
 			where tenant_id = w.tenant_id and id = w.task_id and state = 'pending';
 		update call set state = 'unknown', granted_at = w.created_at, departed_at = now(), reason = 'the database was restored' where tenant_id = w.tenant_id and id = w.id and state = 'pending';
 		perform call_follow(w.id, 'find', 0);
@@ -1075,11 +1087,14 @@ CREATE FUNCTION public.campaign_result(p_tenant uuid, p_task uuid) RETURNS json
     AS $$
 	select case t.kind when 'call' then (select json_build_object('success', c.state = 'completed', 'call_sid', c.sid, 'status', c.status, 'to_number', c.number,
 			'from_number', p.from_number, 'created_at', to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'duration', c.duration,
-			'metadata', b.input, 'task_id', t.public_id, 'unique_call_id', t.public_id || '_' || c.number || '_' || coalesce(floor(extract(epoch from c.granted_at)), 0),
+			'scheduled_time', to_char(t.scheduled_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+			'delay_seconds', coalesce(ceil(extract(epoch from t.scheduled_at - t.created_at)), 0)::bigint, 'call_task_id', t.public_id,
+			'schedule_task_id', case when t.scheduled_at is not null then t.public_id end, 'metadata', b.input, 'task_id', t.public_id, 'unique_call_id', t.public_id || '_' || c.number || '_' || coalesce(floor(extract(epoch from c.granted_at)), 0),
 			'gathered', coalesce(c.gathered, '[]'::json))
 			from call c where c.tenant_id = t.tenant_id and c.task_id = t.id)
 		else json_build_object('success', true, 'total_calls', p.total, 'successful_calls', p.completed, 'failed_calls', p.failed, 'cancelled_calls', p.cancelled,
-			'successful_call_details', (select coalesce(json_agg(json_build_object('phone_number', c.number, 'task_id', t.public_id, 'call_sid', c.sid, 'duration', c.duration) order by c.n), '[]'::json)
+			'successful_call_details', (select coalesce(json_agg(json_build_object('phone_number', c.number, 'task_id', t.public_id,
+				'scheduled_delay', (c.n - 1) * p.delay_s, 'call_sid', c.sid, 'duration', c.duration) order by c.n), '[]'::json)
 				from call c where c.tenant_id = t.tenant_id and c.task_id = t.id and c.state = 'completed'),
 			'failed_call_details', (select coalesce(json_agg(json_build_object('phone_number', c.number, 'error', c.reason) order by c.n), '[]'::json)
 				from call c where c.tenant_id = t.tenant_id and c.task_id = t.id and c.state = 'failed'),
@@ -1760,6 +1775,22 @@ begin
 end $$;
 
 --
+-- Name: sms_segments(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.sms_segments(p_text text) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+	with sized as (
+		select translate(p_text, E'\n\r !"#$%&\u0027()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz¡£¤¥§¿ÄÅÆÇÉÑÖØÜßàäåæèéìñòöøùüΓΔΘΛΞΠΣΦΨΩ', '') as rest
+	), counted as (
+		select translate(rest, E'\f^{}\\[~]|€', '') = '' as gsm, length(p_text) + length(rest) as septets,
+			length(p_text) + length(regexp_replace(p_text, '[\u0001-\uffff]', '', 'g')) as units from sized
+	)
+	select case when gsm and septets <= 160 or not gsm and units <= 70 then 1 when gsm then ceil(septets / 153.0) else ceil(units / 67.0) end::integer from counted
+$_$;
+
+--
 -- Name: status_rank(text); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -2077,7 +2108,7 @@ $$;
 --
 
 CREATE FUNCTION public.type_admit(p_type text, p_closed boolean, p_payload json, OUT lane text, OUT host text) RETURNS record
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql
     AS $$
 declare t record; missing text;
 begin
@@ -2086,6 +2117,7 @@ begin
 		if p_closed then
 			perform refuse('TG400', 'type_unknown', format('the task type %s is not registered', p_type));
 		end if;
+		insert into task_type (tenant_id, name) values (tg_tenant(), p_type) on conflict do nothing;
 		lane := 'pull';
 		return;
 	end if;
@@ -2163,7 +2195,7 @@ end $$;
 
 CREATE FUNCTION public.voicemail_tell(p_tenant uuid, p_task uuid) RETURNS void
     LANGUAGE plpgsql
-    AS $_$
+    AS $$
 declare v record; r record; data jsonb; script boolean;
 begin
 	update task t set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = t.attempts + 1
@@ -2186,10 +2218,10 @@ begin
 			case when script then array[encode(convert_to(v.input ->> 'transcription', 'UTF8'), 'base64')] end);
 	end if;
 	if r.phone is not null then
-		perform sms_make(p_task, null, r.phone, null, text, length(text), case when text ~ '^[ -~]*$' or length(text) <= 70 then 1 else 2 end, v.priority, null, null)
+		perform sms_make(p_task, null, r.phone, null, text, length(text), sms_segments(text), v.priority, null, null)
 		from format('New voicemail from %s (%s)', v.input ->> 'caller_id', data ->> 'duration') text;
 	end if;
-end $_$;
+end $$;
 
 --
 -- Name: wall_time(timestamp without time zone, text); Type: FUNCTION; Schema: public; Owner: -
@@ -4633,6 +4665,13 @@ GRANT ALL ON FUNCTION public.sms_make(p_parent uuid, p_entity text, p_to text, p
 GRANT ALL ON FUNCTION public.sms_make(p_parent uuid, p_entity text, p_to text, p_from text, p_text text, p_characters integer, p_segments integer, p_priority integer, p_callback_url text, p_metadata json) TO taskgate_sweep;
 
 --
+-- Name: FUNCTION sms_segments(p_text text); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.sms_segments(p_text text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.sms_segments(p_text text) TO taskgate_sweep;
+
+--
 -- Name: FUNCTION status_rank(p_status text); Type: ACL; Schema: public; Owner: -
 --
 
@@ -5088,6 +5127,18 @@ GRANT SELECT ON TABLE public.task_tag TO taskgate_ctl;
 GRANT SELECT ON TABLE public.task_type TO taskgate_api;
 GRANT SELECT ON TABLE public.task_type TO taskgate_sweep;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.task_type TO taskgate_ctl;
+
+--
+-- Name: COLUMN task_type.tenant_id; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(tenant_id) ON TABLE public.task_type TO taskgate_api;
+
+--
+-- Name: COLUMN task_type.name; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(name) ON TABLE public.task_type TO taskgate_api;
 
 --
 -- Name: TABLE tenant; Type: ACL; Schema: public; Owner: -

@@ -4,11 +4,14 @@
 create function campaign_result(p_tenant uuid, p_task uuid) returns json language sql stable as $$
 	select case t.kind when 'call' then (select json_build_object('success', c.state = 'completed', 'call_sid', c.sid, 'status', c.status, 'to_number', c.number,
 			'from_number', p.from_number, 'created_at', to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'duration', c.duration,
-			'metadata', b.input, 'task_id', t.public_id, 'unique_call_id', t.public_id || '_' || c.number || '_' || coalesce(floor(extract(epoch from c.granted_at)), 0),
+			'scheduled_time', to_char(t.scheduled_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+			'delay_seconds', coalesce(ceil(extract(epoch from t.scheduled_at - t.created_at)), 0)::bigint, 'call_task_id', t.public_id,
+			'schedule_task_id', case when t.scheduled_at is not null then t.public_id end, 'metadata', b.input, 'task_id', t.public_id, 'unique_call_id', t.public_id || '_' || c.number || '_' || coalesce(floor(extract(epoch from c.granted_at)), 0),
 			'gathered', coalesce(c.gathered, '[]'::json))
 			from call c where c.tenant_id = t.tenant_id and c.task_id = t.id)
 		else json_build_object('success', true, 'total_calls', p.total, 'successful_calls', p.completed, 'failed_calls', p.failed, 'cancelled_calls', p.cancelled,
-			'successful_call_details', (select coalesce(json_agg(json_build_object('phone_number', c.number, 'task_id', t.public_id, 'call_sid', c.sid, 'duration', c.duration) order by c.n), '[]'::json)
+			'successful_call_details', (select coalesce(json_agg(json_build_object('phone_number', c.number, 'task_id', t.public_id,
+				'scheduled_delay', (c.n - 1) * p.delay_s, 'call_sid', c.sid, 'duration', c.duration) order by c.n), '[]'::json)
 				from call c where c.tenant_id = t.tenant_id and c.task_id = t.id and c.state = 'completed'),
 			'failed_call_details', (select coalesce(json_agg(json_build_object('phone_number', c.number, 'error', c.reason) order by c.n), '[]'::json)
 				from call c where c.tenant_id = t.tenant_id and c.task_id = t.id and c.state = 'failed'),
@@ -134,6 +137,11 @@ begin
 		elsif p_paced then
 			select * into p from campaign g where 'campaign:' || g.task_id = q.host and g.tenant_id = q.tenant_id and g.task_id = substr(q.host, 10)::uuid;
 			mine := least(room, pace_room(q.host, 1, p.delay_s), p.most - (select g.in_flight from pace g where g.key = q.host));
+			-- One that has ended since it was found in line took its limiter along, and pace_room has made another.
+			if exists (select from campaign g where g.tenant_id = q.tenant_id and g.task_id = p.task_id and g.completed + g.failed + g.cancelled = g.total) then
+				delete from pace g where g.key = q.host;
+				mine := 0;
+			end if;
 		end if;
 		continue when mine <= 0;
 		for w in select k.id, k.tenant_id, k.task_id, c.number from work k join call c on c.tenant_id = k.tenant_id and c.id = k.id
@@ -154,7 +162,8 @@ begin
 				update pace g set outstanding = g.outstanding + 1, granted_at = clock_timestamp(), in_flight = g.in_flight + (g.key = q.host)::integer where g.key in ('account', q.host);
 			end if;
 			update task k set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = k.attempts + 1,
-					progress = case when k.kind = 'call' then 50 else 0 end, progress_message = case when k.kind = 'call' then 'Creating call' else 'Campaign started' end
+					progress = case when k.kind = 'call' then 50 else 0 end, progress_message = case when k.kind = 'call' then 'Creating call'
+						else format('Starting bulk call campaign (%s numbers)', (select g.total from campaign g where g.tenant_id = k.tenant_id and g.task_id = k.id)) end
 				where k.tenant_id = w.tenant_id and k.id = w.task_id and k.state = 'pending';
 			update work k set fence = k.fence + 1, attempt = k.attempt + 1, claimed_by = p_name, deadline = now() + make_interval(secs => p_timeout_s + 10),
 					lease_until = now() + make_interval(secs => p_timeout_s + 10)
@@ -182,6 +191,10 @@ begin
 	select * into c from call k where k.tenant_id = w.tenant_id and k.id = p_id for update;
 	select * into p from campaign g where g.tenant_id = w.tenant_id and g.task_id = w.task_id;
 	if p_outcome = 'accepted' then
+		-- A callback's call says no number to dial from, so it was the sweeper's own.
+		if p.from_number is null and p_detail ->> 'from' ~ '^\+[1-9][0-9]{6,14}$' then
+			update campaign g set from_number = p_detail ->> 'from' where g.tenant_id = w.tenant_id and g.task_id = w.task_id;
+		end if;
 		perform call_accepted(w.tenant_id, p_id, p_detail ->> 'sid', left_at, p_pauses[2]);
 	elsif p_outcome = 'refuse' then
 		perform call_departs(c, p.delay_s, left_at);
@@ -195,7 +208,8 @@ begin
 		end if;
 		perform call_frees(c, p.delay_s);
 		update call set state = 'pending', attempts = c.attempts - unused::integer where tenant_id = w.tenant_id and id = p_id;
-		update task k set state = 'pending', event = case when unused then 'release' else 'retry' end, reason = p_reason, attempts = k.attempts - unused::integer
+		update task k set state = 'pending', event = case when unused then 'release' else 'retry' end, reason = p_reason, attempts = k.attempts - unused::integer,
+				progress = null, progress_message = null
 			where k.tenant_id = w.tenant_id and k.id = w.task_id and k.state = 'processing' and k.kind = 'call';
 		update work k set ready = false, lease_until = null, deadline = null, claimed_by = null, last_error = p_reason, unsent_since = case when unused then coalesce(k.unsent_since, k.run_at) end,
 				run_at = now() + case when not unused then greatest(retry_delay(c.attempts, p_pauses[1]), make_interval(secs => p_wait_s))

@@ -42,7 +42,7 @@ begin
 	end loop;
 	made := call_make('call', array[k.phone::text], null, null, null, json_build_object('call_type', 'callback', 'callback_id', next), null, null, p_at, null);
 	update call set callback_id = next where tenant_id = tg_tenant() and task_id = made.id;
-	update task_body set detail = json_build_object('number', k.phone, 'callback_id', next) where tenant_id = tg_tenant() and task_id = made.id;
+	update task_body set detail = json_build_object('to_number', k.phone, 'callback_id', next) where tenant_id = tg_tenant() and task_id = made.id;
 	return json_build_object('type', 'callback_rescheduled', 'status', 'completed', 'scheduled_for', to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
 		'new_callback_id', next);
 end $$;
@@ -76,7 +76,8 @@ declare w record; n integer := 0;
 begin
 	for w in select k.id, k.tenant_id, k.task_id, t.created_at from work k join task t on t.tenant_id = k.tenant_id and t.id = k.task_id
 			where k.lane = 'call' and k.run_at <= now() and k.lease_until is null order by k.id for update of k loop
-		update task set state = 'processing', event = 'claim', reason = 'the database was restored; asking Twilio what was dialled', started_at = now(), attempts = attempts + 1
+		update task set state = 'processing', event = 'claim', reason = 'the database was restored; asking Twilio what was dialled', started_at = now(), attempts = attempts + 1,
+				progress = case when kind = 'call' then 50 else 0 end, progress_message = 'Outcome of the dial is unknown; asking Twilio'
 			where tenant_id = w.tenant_id and id = w.task_id and state = 'pending';
 		update call set state = 'unknown', granted_at = w.created_at, departed_at = now(), reason = 'the database was restored' where tenant_id = w.tenant_id and id = w.id and state = 'pending';
 		perform call_follow(w.id, 'find', 0);

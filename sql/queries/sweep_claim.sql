@@ -113,8 +113,10 @@ with granted as materialized (
 	select id, tenant_id, task_id, fence from call_claim(least($1::integer, greatest($5::integer - coalesce((select b.taken from unnest($3::text[], $4::integer[]) b(host, taken)
 		where b.host = 'twilio'), 0), 0)), $2, $6::integer, $7::integer, $8::integer, $9::boolean)
 )
-select g.id, g.tenant_id, g.fence, 'twilio' as host, c.number, p.from_number, p.webhook_url, exists (select from host_state h where h.host = 'twilio' and h.failures > 0) as failing
+select g.id, g.tenant_id, g.fence, 'twilio' as host, c.number, p.from_number, p.webhook_url, p.status_url, b.input ->> 'voice' as voice, b.input ->> 'language' as language,
+	b.input ->> 'gather_input' as gather_input, b.input ->> 'message' as message, b.input ->> 'custom_data' as custom_data, exists (select from host_state h where h.host = 'twilio' and h.failures > 0) as failing
 from granted g join call c on c.tenant_id = g.tenant_id and c.id = g.id join campaign p on p.tenant_id = g.tenant_id and p.task_id = g.task_id
+left join task_body b on p.webhook_url is not null and b.tenant_id = g.tenant_id and b.task_id = g.task_id
 
 -- name: sweep_follow_claim
 -- Purpose: calls to ask for, to find or to hang up. $1 to $5 as above, $6 timeout in seconds. Result: one row a call; its work's type says which. Locks: work by skip locked.

@@ -43,7 +43,7 @@ where t.tenant_id = tg_tenant() and t.entity = case when starts_with($1, 'task-'
 -- name: task_get
 -- Purpose: a task of any kind: a disposition task by entity (the newest first), else any task of the tenant by its id.
 -- $1 entity or id, $2 with details, $3 with history. Result: at most one row. Details and result of another API's task need its read scope.
-select t.public_id, coalesce(t.entity, t.public_id) as entity, t.kind, t.state, t.created_at, t.updated_at, t.finished_at,
+select t.public_id, coalesce(t.entity, t.public_id) as entity, t.kind, t.state, case when t.api = 'calls' then call_word(t.state) end as own_state, t.created_at, t.updated_at, t.finished_at,
 	case when t.finished_at is not null and (t.api = 'disposition' or tg_may(t.api || ':read')) then b.output end as result,
 	case when t.state in ('failed', 'expired') then json_build_object('code', 'TASK_' || upper(t.state), 'message', coalesce(t.reason, 'the task ' || t.state)) end as error,
 	case when $2::boolean and (t.api = 'disposition' or tg_may(t.api || ':read')) then

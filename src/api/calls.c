@@ -61,6 +61,8 @@ static bool is_voice(const char *s, size_t n)
 	return n >= 1 && n <= 64 && strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-") == n;
 }
 
+#define MEMBER_MAX (64 * 1024)         /* as the whole, so that only the whole is ever too large */
+
 /* The members of call_metadata that mean something here; all others are the caller's own. */
 static const char *const priorities[] = { "low", "normal", "high", NULL };
 static const struct tg_field metadata_fields[] = {
@@ -69,6 +71,11 @@ static const struct tg_field metadata_fields[] = {
 	{ .name = "voice", .type = TG_STRING, .test = is_voice, .shape = "must be a voice's name such as alice" },
 	{ .name = "language", .type = TG_STRING, .test = is_voice, .shape = "must be a language tag such as en-US" },
 	{ .name = "gather_input", .type = TG_BOOLEAN },
+	{ .name = "customer_id", .type = TG_STRING, .max = MEMBER_MAX },
+	{ .name = "call_type", .type = TG_STRING, .max = MEMBER_MAX },
+	{ .name = "agent_id", .type = TG_STRING, .max = MEMBER_MAX },
+	{ .name = "campaign_id", .type = TG_STRING, .max = MEMBER_MAX },
+	{ .name = "custom_data", .type = TG_OBJECT, .max = MEMBER_MAX },
 };
 
 /* An address of ours, to which nothing is forwarded: the document's example would loop for ever. */

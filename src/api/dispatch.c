@@ -51,7 +51,7 @@ static void answer_error(struct tg_call *c)
 		tg_response_header(c->rs, "Retry-After", "%d", err->retry_after > 0 ? err->retry_after : 1);
 	pick_code(c, err, &code, &message);
 	c->api->error(c, err, code, message);
-	if (c->rs->status >= 500)
+	if (tg_error_row(err->rc)->http >= 500)
 		tg_log_error(TG_LOG_ERROR, "request.failed", err);
 }
 

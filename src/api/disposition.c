@@ -109,6 +109,7 @@ static const struct tg_view task_shown[] = {
 	{ "entity", "entity", TG_V_TEXT, NULL, false },
 	{ "type", "kind", TG_V_TEXT, NULL, false },
 	{ "status", "state", TG_V_TEXT, NULL, false },
+	{ "state", "own_state", TG_V_TEXT, NULL, true },
 	{ "created_at", "created_at", TG_V_TIME, NULL, false },
 	{ "updated_at", "updated_at", TG_V_TIME, NULL, false },
 	{ "completed_at", "finished_at", TG_V_TIME, NULL, false },

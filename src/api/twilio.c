@@ -9,9 +9,18 @@
 #include "taskgate/message.h"
 #include "taskgate/twilio.h"
 
+static bool speaks(const struct tg_route *route);
+
+/* Whoever is on the phone hears words of ours rather than Twilio's about an application error (spec/facts.md 3.3). */
 static void error(struct tg_call *c, const struct tg_error *err, const char *code, const char *message)
 {
 	(void)err, (void)code;
+	if (c->rs->status >= 500 && c->route != NULL && speaks(c->route)) {
+		c->rs->status = 200;
+		c->rs->content_type = "application/xml";
+		tg_buf_puts(&c->rs->body, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Say>We are sorry, something went wrong. Please try again later. Goodbye.</Say></Response>");
+		return;
+	}
 	c->rs->content_type = "text/plain; charset=utf-8";
 	tg_buf_puts(&c->rs->body, message);
 }
@@ -198,6 +207,11 @@ static enum tg_rc gather_callback(struct tg_call *c)
 	enum tg_rc rc = tg_call_gather(c->tx, tg_text(c, "CallSid"), tg_text(c, "SpeechResult"), tg_text(c, "Digits"), all_params(c));
 
 	return rc != TG_OK ? rc : say(c, "application/xml", "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Say>Thank you. Goodbye.</Say></Response>");
+}
+
+static bool speaks(const struct tg_route *route)
+{
+	return route->handler == incoming_call || route->handler == gather_callback;
 }
 
 #define HOOK(n, p, h, f, d) { .name = (n), .method = TG_POST, .path = (p), .handler = (h), .admit = admit, .max_body = 64 * 1024, FIELDS(f), .doc = (d) }

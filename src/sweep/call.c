@@ -9,6 +9,7 @@
 
 #define ANSWER_MAX (64 * 1024)
 #define LIST_MAX (1024 * 1024)
+#define URL_MAX 4000
 #define LEASE_MORE_MS 10000            /* a grant's lease is that much longer than its timeout (sweep_call_claim) */
 
 static void put_options(struct tg_buf *form)
@@ -24,9 +25,31 @@ static void put_options(struct tg_buf *form)
 		tg_form_put(form, "Record", "true");
 }
 
+/* The caller's own address gets his words as a query, as the service that this replaces gave them (spec/facts.md 3.1.2 and 3.4, 10): behind what is there already, before a
+ * fragment, and those alone that fit: an address that Twilio finds too long would cost the call. */
+static const char *with_words(struct tg_arena *a, const char *url, struct tg_rows rows, int row)
+{
+	static const char *const words[] = { "voice", "language", "gather_input", "message", "custom_data" };
+	size_t n = strcspn(url, "#");
+	char mark = memchr(url, '?', n) == NULL ? '?' : '&';
+	struct tg_buf query;
+
+	tg_buf_init(&query, a);
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		size_t before = query.len;
+
+		tg_form_put(&query, words[i], tg_rows_get(rows, row, words[i]));
+		if (query.len > before && strlen(url) + 1 + query.len > URL_MAX) {
+			query.len = before;
+			query.data[before] = '\0';
+		}
+	}
+	return query.len == 0 ? url : tg_arena_printf(a, "%.*s%c%s%s", (int)n, url, mark, query.data, url + n);
+}
+
 const char *sweep_call_prepare(struct sweep *s, struct sweep_job *j, struct tg_rows rows, int row)
 {
-	const char *from = tg_rows_get(rows, row, "from_number"), *url = tg_rows_get(rows, row, "webhook_url"), *outcome = sweep_twilio_need(j, from);
+	const char *from = tg_rows_get(rows, row, "from_number"), *url = tg_rows_get(rows, row, "webhook_url"), *outcome = sweep_twilio_need(j, from), *status;
 	struct tg_transfer *t = j->transfer;
 	struct tg_buf form;
 
@@ -38,9 +61,11 @@ const char *sweep_call_prepare(struct sweep *s, struct sweep_job *j, struct tg_r
 	tg_buf_init(&form, t->arena);
 	tg_form_put(&form, "To", tg_rows_get(rows, row, "number"));
 	tg_form_put(&form, "From", from != NULL ? from : tg_conf_text(TG_CONF_TWILIO_PHONE_NUMBER));
-	tg_form_put(&form, "Url", url != NULL ? url : sweep_twilio_callback(j, "incoming-call", "call"));
+	tg_form_put(&form, "Url", url != NULL ? with_words(t->arena, url, rows, row) : sweep_twilio_callback(j, "incoming-call", "call"));
 	tg_form_put(&form, "Timeout", tg_arena_printf(t->arena, "%lld", tg_conf_int(TG_CONF_TASKGATE_CALL_RING)));
-	tg_form_put(&form, "StatusCallback", sweep_twilio_callback(j, "call-status", "call"));
+	/* Where Twilio cannot reach this service it tells the caller himself. */
+	status = sweep_twilio_callback(j, "call-status", "call");
+	tg_form_put(&form, "StatusCallback", status != NULL ? status : tg_rows_get(rows, row, "status_url"));
 	put_options(&form);
 	sweep_twilio_form(j, &form);
 	t->url = sweep_twilio_url(j, "Calls", NULL);

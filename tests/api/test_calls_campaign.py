@@ -45,12 +45,27 @@ def test_whole_life(tenant, twilio):
     assert list(result) == ["success", "total_calls", "successful_calls", "failed_calls", "cancelled_calls", "successful_call_details", "failed_call_details", "campaign_id", "created_at"]
     assert (result["success"], counts(result), result["failed_call_details"]) == (True, (4, 4, 0, 0), [])
     assert [d["phone_number"] for d in result["successful_call_details"]] == numbers
-    assert all(d == {"phone_number": d["phone_number"], "task_id": made["task_id"], "call_sid": calling.the_call(twilio, d["phone_number"]).sid, "duration": 1}
-               for d in result["successful_call_details"])
+    assert all(d == {"phone_number": d["phone_number"], "task_id": made["task_id"], "scheduled_delay": 5 * at, "call_sid": calling.the_call(twilio, d["phone_number"]).sid, "duration": 1}
+               for at, d in enumerate(result["successful_call_details"]))
     assert (result["campaign_id"], result["created_at"]) == (f"bulk_{made['task_id']}", made["created_at"])
     data = tenant.api.get(f"/task/{made['task_id']}?include_history=true").ok().data
     assert [(h["status"], h["message"]) for h in data["history"]] == [("pending", "Campaign created"), ("processing", "Campaign started"), ("completed", "Campaign finished")]
     assert all(len(twilio.creations(n)) == 1 for n in numbers)
+
+
+def test_all_its_calls_have_what_was_asked_for(tenant, twilio, receiver):
+    numbers = phones(3)
+    made = calling.queue_bulk(tenant.api, numbers, from_number=twilio.numbers[0], call_metadata={"message": "For all of you"})
+    assert calling.wait(tenant.api, made["task_id"])["result"]["successful_calls"] == 3
+    for number in numbers:
+        call = calling.the_call(twilio, number)
+        assert [v.text for v in call.heard] == ["For all of you"] and call.get("From") == twilio.numbers[0]
+    path = f"/{fresh('twiml')}"
+    url = receiver.script(path, Hook(200, b"<Response><Say>Elsewhere</Say></Response>", content_type="text/xml"))
+    numbers = phones(2)
+    made = calling.queue_bulk(tenant.api, numbers, webhook_url=url)
+    assert calling.wait(tenant.api, made["task_id"])["result"]["successful_calls"] == 2
+    assert all(calling.the_call(twilio, n).get("Url") == url and [v.text for v in calling.the_call(twilio, n).heard] == ["Elsewhere"] for n in numbers)
 
 
 def test_one_failing_number(tenant, twilio):

@@ -64,7 +64,7 @@ def test_authority_goes_before_what_is_wrong(stack, tenant, by_scope):
     post(by_scope["calls:read"], "queue-single-call", "{").detailed(403)
 
 
-def test_health_is_open_and_a_bad_token_is_still_bad(stack):
+def test_health_needs_no_token(stack):
     assert stack.client().get(f"{API}/health").ok().json["status"] == "unhealthy"       # nobody sweeps here
     assert stack.client().request("HEAD", f"{API}/health").status == 200
     assert stack.client().get(f"{API}/health/").ok().json["twilio_configured"] is True
@@ -210,6 +210,10 @@ def test_celerys_settings_are_taken_ignored_and_told_of(own_stack, shared, twili
     lines = [line for line in stack.log("fcgi").splitlines() if "CELERY" in line]
     assert len(lines) == 1 and "settings.ignored names=CELERY_BROKER_URL,CELERY_RESULT_BACKEND" in lines[0] and "redis" not in lines[0]
     stack.tenant().api.post(f"{API}/queue-single-call", ONE).ok()
+    # The chapter on debugging.
+    debug, = [b for b in document.blocks(text, "bash") if "LOG_LEVEL" in b]
+    name, value = debug.split("export ")[1].split()[0].split("=")
+    assert stack.program("taskgate-fcgi", "-t", env={name: value}).returncode == 0
     told = stack.program("taskgate-fcgi", "-t", env={"CELERY_TASK_ALWAYS_EAGER": "1"})
     assert "CELERY_TASK_ALWAYS_EAGER" in told.stderr and told.returncode == 0
     for program, words in (("taskgatectl", ["conf"]), ("taskgate-sweep", ["--once"])):
@@ -245,6 +249,12 @@ def test_no_database_is_503_with_retry_after_and_health_answers(own_stack, twili
     tenant.api.get(f"{API}/task-status/x").detailed(503, words="^Failed to get task status: ")
     calling.cancel(tenant.api, "x").detailed(503, words="^Failed to cancel task: ")
     tenant.api.get(f"{API}/active-tasks").detailed(503)
+    # Whoever is on the phone hears words, and Twilio's report is one to send again.
+    for name in ("incoming-call", "gather-callback"):
+        spoken = calling.hook(stack, twilio, name, [("CallSid", "CA" + "0" * 32)])
+        assert spoken.status == 200 and spoken.headers["Content-Type"] == "application/xml" and b"<Say>We are sorry" in spoken.body
+    report = calling.hook(stack, twilio, "call-status", [("CallSid", "CA" + "0" * 32), ("CallStatus", "ringing")])
+    assert report.status == 503 and report.headers["Retry-After"]
     for client in (tenant.api, stack.client()):
         health = client.get(f"{API}/health").ok().json
         assert (health["status"], health["twilio_configured"], health["celery_configured"]) == ("unhealthy", True, False)

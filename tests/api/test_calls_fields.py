@@ -95,6 +95,8 @@ REFUSED = [
     *[("queue-single-call", "call_metadata", {"voice": v}, "call_metadata.voice must be") for v in (1, "", "a b", "<x>", "x" * 65)],
     *[("queue-single-call", "call_metadata", {"language": v}, "call_metadata.language must be") for v in (1, "", "en US", "x" * 65)],
     *[("queue-single-call", "call_metadata", {"gather_input": v}, "call_metadata.gather_input must be true or false") for v in ("true", 1, [])],
+    *[("queue-single-call", "call_metadata", {f: v}, f"call_metadata.{f} must be a string") for f in ("customer_id", "call_type", "agent_id", "campaign_id") for v in (1, True, [], {})],
+    *[("queue-single-call", "call_metadata", {"custom_data": v}, "call_metadata.custom_data must be an object") for v in (1, "x", [], True)],
 ]
 
 
@@ -158,6 +160,14 @@ def test_what_is_given_is_kept(tenant):
     assert (row["from_number"], row["webhook_url"], row["status_url"], row["callback_url"], row["delay_s"], row["most"]) == (
         "+15005550006", "https://example.com/twiml?a=1", "https://example.com/status", "https://example.com/done", 7, 3)
     assert row["numbers"] == ["+12025550101", "+12025550102", "+12025550101"] and row["answer"]["duplicate_numbers"] == 1 and row["answer"]["total_calls"] == 3
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_what_all_routes_have_is_kept(tenant, route):
+    row = made(tenant, route, from_number="+15005550006", webhook_url="https://example.com/twiml", status_callback_url="https://example.com/status", callback_url="https://example.com/done",
+               call_metadata={"customer_id": "1"})
+    assert (row["from_number"], row["webhook_url"], row["status_url"], row["callback_url"], json.loads(row["metadata"])) == (
+        "+15005550006", "https://example.com/twiml", "https://example.com/status", "https://example.com/done", {"customer_id": "1"})
 
 
 @pytest.mark.parametrize("word, priority", [("low", 3), ("normal", 5), ("high", 7)])

@@ -2,6 +2,7 @@
 """A call's whole life as task-status tells it (spec README decision 13, spec/facts.md 3.2): queued, dialled once, followed to its end, or cancelled on the way."""
 import json
 import threading
+import urllib.parse
 
 import pytest
 
@@ -56,6 +57,7 @@ def test_whole_life(tenant, twilio):
     row = calling.call_of(tenant.stack, made["task_id"])
     assert result == {
         "success": True, "call_sid": call.sid, "status": "completed", "to_number": number, "from_number": twilio.numbers[0], "created_at": made["created_at"], "duration": 1,
+        "scheduled_time": None, "delay_seconds": 0, "call_task_id": made["task_id"], "schedule_task_id": None,
         "metadata": {"customer_id": "12345", "priority": "high"}, "task_id": made["task_id"], "unique_call_id": f"{made['task_id']}_{number}_{int(row['granted_at'].timestamp())}", "gathered": []}
     assert list(result)[:5] == ["success", "call_sid", "status", "to_number", "from_number"]
     assert done["created_at"] == made["created_at"] <= done["updated_at"]
@@ -80,6 +82,32 @@ def test_the_callers_own_twiml(tenant, twilio, receiver):
     calling.wait(tenant.api, made["task_id"], "SUCCESS")
     call = calling.the_call(twilio, number)
     assert [v.text for v in call.heard] == ["His own"] and call.errors == [] and call.get("Url") == url
+
+
+ALL_WORDS = {"voice": "man", "language": "de-DE", "gather_input": False, "message": "Grüße & more", "custom_data": {"a": [1, "ü"]}}
+AS_QUERY = "voice=man&language=de-DE&gather_input=false&message=Gr%C3%BC%C3%9Fe+%26+more&custom_data=" + urllib.parse.quote_plus('{"a": [1, "\\u00fc"]}')
+
+
+@pytest.mark.parametrize("url, metadata, asked", [
+    ("/twiml", ALL_WORDS, f"/twiml?{AS_QUERY}"), ("/twiml?a=1", ALL_WORDS, f"/twiml?a=1&{AS_QUERY}"), ("/twiml", {"customer_id": "1"}, "/twiml"),
+    ("/twiml#there", {"message": "x"}, "/twiml?message=x#there"), ("/twiml", {"message": "x", "custom_data": {"long": "y" * 4000}}, "/twiml?message=x")], ids=lambda v: str(v)[:20])
+def test_the_callers_own_address_gets_his_words(tenant, twilio, url, metadata, asked):
+    """As a query, joined to what is there (spec/facts.md 3.1.2 and 3.4); what would make the address too long for Twilio stays away."""
+    number, made = calling.queue(tenant.api, webhook_url=f"http://127.0.0.1:1{url}", call_metadata=metadata)
+    until(lambda: twilio.creations(number), "the dial")
+    assert dict(twilio.creations(number)[0].form)["Url"] == f"http://127.0.0.1:1{asked}"
+    calling.wait(tenant.api, made["task_id"])
+
+
+def test_without_a_public_address_twilio_tells_the_caller_himself(own_stack, twilio, receiver):
+    """We hear of the end by asking, he by Twilio's own callback."""
+    twiml = receiver.script(f"/{fresh('twiml')}", Hook(200, b"<Response><Say>x</Say></Response>", content_type="text/xml"))
+    told = f"/{fresh('status')}"
+    tenant = own_stack(**{**calling.FAST, **calling.UNPACED, **twilio.settings(), "TASKGATE_PUBLIC_URL": ""}).tenant()
+    number, made = calling.queue(tenant.api, webhook_url=twiml, status_callback_url=receiver.script(told, Hook(200)))
+    assert calling.wait(tenant.api, made["task_id"])["status"] == "SUCCESS"
+    assert calling.the_call(twilio, number).get("StatusCallback") == receiver.url(told)
+    until(lambda: any(b"CallStatus=completed" in s.body for s in receiver.at(told)), "Twilio's word to the caller")
 
 
 @pytest.mark.parametrize("outcome", ["busy", "no-answer", "failed", "canceled"])
@@ -164,11 +192,16 @@ def test_a_silent_twilio_is_waited_for_and_then_asked(tenant, twilio):
 def test_put_off_is_dialled_again(tenant, twilio):
     """429: Twilio has not taken it and says when to come back."""
     number = calling.phone()
-    twilio.script(Reply(429, headers={"Retry-After": "1"}), Reply(429), to=number)
+    twilio.script(Reply(429, headers={"Retry-After": "3"}), Reply(429), to=number)
     _, made = calling.queue(tenant.api, number)
+    until(lambda: twilio.creations(number) and calling.status(tenant.api, made["task_id"])["status"] == "PENDING", "the wait")
+    shown = calling.status(tenant.api, made["task_id"])
+    waited = {k: shown[k] for k in ("status", "progress", "message")}
     assert calling.wait(tenant.api, made["task_id"])["status"] == "SUCCESS"
     first, second, third = twilio.creations(number)
-    assert second.at - first.at >= 0.9 and (first.status, second.status, third.status) == (429, 429, 201)
+    # RETRY reads PENDING (spec/facts.md 3.1.3), and nothing of the first dial is left.
+    assert waited == {"status": "PENDING", "progress": 0, "message": "Call queued"}
+    assert second.at - first.at >= 2.9 and (first.status, second.status, third.status) == (429, 429, 201)
 
 
 def test_put_off_for_ever_is_a_failure(tenant, twilio):
@@ -303,7 +336,7 @@ def test_the_ledger_shows_it_to_who_may_see_calls(tenant, twilio):
     calling.wait(tenant.api, bulk["task_id"])
     path = f"/task/{made['task_id']}?include_details=true&include_history=true"
     shown = tenant.api.get(path).ok().data
-    assert (shown["entity"], shown["type"], shown["status"]) == (made["task_id"], "call", "completed") and shown["result"]["to_number"] == number
+    assert (shown["entity"], shown["type"], shown["status"], shown["state"]) == (made["task_id"], "call", "completed", "SUCCESS") and shown["result"]["to_number"] == number
     assert shown["details"]["to_number"] == number
     assert tenant.api.get(f"/task/{bulk['task_id']}?include_details=true").ok().data["type"] == "bulk_call"
     hidden = tenant.client("disposition:read").get(path).ok().data
@@ -336,7 +369,11 @@ def test_a_callback_to_be_retried_becomes_a_call(tenant, twilio, stack):
     assert call.played.wait(10)
     until(lambda: stack.value("select state from call where number = %s", number) == "completed", "the end of its call")
     row = stack.row("select t.public_id, t.kind, t.state from task t join call c on c.tenant_id = t.tenant_id and c.task_id = t.id where c.number = %s", number)
-    assert row["kind"] == "call" and calling.status(tenant.api, row["public_id"])["status"] == "SUCCESS"
+    done = calling.status(tenant.api, row["public_id"])
+    assert row["kind"] == "call" and done["status"] == "SUCCESS"
+    # Nobody said from which number: the sweeper's own, as Twilio says it.
+    assert (done["result"]["to_number"], done["result"]["from_number"]) == (number, twilio.numbers[0])
+    assert tenant.api.get(f"/task/{row['public_id']}?include_details=true").ok().data["details"]["to_number"] == number
     assert len(twilio.creations(number)) == 1
 
 

@@ -84,6 +84,14 @@ def test_gather_input(tenant, twilio, metadata, listens):
     assert call.heard[0].text == ((metadata or {}).get("message") or DEFAULT) and call.errors == []
 
 
+def test_an_empty_object_is_empty_however_it_is_written(tenant, twilio):
+    number = calling.phone()
+    body = '{"to_number": "%s", "call_metadata": {\n}}' % number
+    made = tenant.api.post(f"{calling.API}/queue-single-call", body=body.encode(), headers={"Content-Type": "application/json"}).ok().json
+    calling.wait(tenant.api, made["task_id"])
+    assert twiml_of(calling.the_call(twilio, number))[0].tag == "Gather"
+
+
 @pytest.mark.parametrize("message", ["a < b & c > d \"q\" 'a'", "</Say><Hangup/>", "<![CDATA[x]]>", "&amp;", "zwölf Boxkämpfer € 😀", "tab\tline\nend", "\x01bell\x07", "￾￿", "]]>", " lead"])
 def test_words_are_escaped(tenant, twilio, message):
     """Whatever the words are, they are one Say; what XML cannot hold is left out."""
@@ -341,6 +349,19 @@ def test_an_address_of_our_own_is_not_forwarded_to(tenant, twilio, stack, tail):
     assert done["status"] == "SUCCESS" and call.played.wait(10)
     assert len(call.fired) == 4
     assert stack.value("select count(*) from delivery d join task t on t.id = d.task_id where t.public_id = %s", done["task_id"]) == 0
+
+
+def test_whoever_cancels_still_hears_of_the_end(tenant, twilio, receiver):
+    """The task is REVOKED; what Twilio then reports of the call goes to the caller as ever."""
+    path, number, gate = f"/{fresh('status')}", calling.phone(), threading.Event()
+    twilio.plan_call(to=number, holds={"ringing": gate})
+    _, made = calling.queue(tenant.api, number, status_callback_url=receiver.script(path, Hook(200)))
+    calling.wait_message(tenant.api, made["task_id"], "Call created successfully")
+    calling.the_call(twilio, number)
+    calling.cancel(tenant.api, made["task_id"]).ok()
+    assert calling.wait(tenant.api, made["task_id"])["status"] == "REVOKED"
+    until(lambda: "canceled" in [dict(form_of(s))["CallStatus"] for s in receiver.at(path)], "the end of the call")
+    gate.set()
 
 
 def test_what_is_learnt_by_asking_is_not_forwarded(tenant, twilio, receiver, stack):
