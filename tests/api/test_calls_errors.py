@@ -68,6 +68,15 @@ def test_health_needs_no_token(stack):
     assert stack.client().get(f"{API}/health").ok().json["status"] == "unhealthy"       # nobody sweeps here
     assert stack.client().request("HEAD", f"{API}/health").status == 200
     assert stack.client().get(f"{API}/health/").ok().json["twilio_configured"] is True
+    # A sweeper that was heard of within 150 s.
+    try:
+        for seconds, configured in ((140, True), (160, False)):
+            stack.run("delete from sweeper")
+            stack.run("insert into sweeper (host, pid, beat_at) values ('elsewhere', 1, now() - make_interval(secs => %s))", seconds)
+            health = stack.client().get(f"{API}/health").ok().json
+            assert (health["celery_configured"], health["status"]) == (configured, "healthy" if configured else "unhealthy")
+    finally:
+        stack.run("delete from sweeper")
 
 
 def test_anonymous(make_stack, twilio):

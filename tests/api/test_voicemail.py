@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """PUT and GET /voicemail/{entity}: every row of the document's tables, and what its recipient really gets."""
 import contextlib
+import json
 import os
 import pathlib
 import socket
@@ -163,6 +164,14 @@ def test_what_never_started_expires(own_stack, mailbox, twilio):
     tenant.api.put("/sms/soon", {"to": phone(), "message": "x"}).ok(201)
     until(lambda: tenant.api.get("/task/soon").ok().data["status"] == "completed", "one that is in time")
     assert mailbox.to(address) == [] and twilio.messages_to(number) == []
+
+
+def test_what_is_not_configured_fails_by_the_settings_name(own_stack):
+    """spec/README.md, decision 9: the voicemail is accepted, its notifications fail and say which setting is missing."""
+    tenant = own_stack(TASKGATE_RETRY_FIRST=20, SMTP_URL="", TWILIO_ACCOUNT_SID="").tenant()
+    entity, _ = create(tenant, recipient_id=recipient(tenant, f"{fresh('u')}@example.com", phone()))
+    data = ended(tenant, entity, "failed")
+    assert "SMTP_URL is not set" in json.dumps(data) and "TWILIO_ACCOUNT_SID is not set" in json.dumps(data)
 
 
 def test_get_by_id_and_not_found(tenant, stack):

@@ -55,6 +55,20 @@ def test_a_grant_without_pacing_is_none_of_the_limiters_business(desk):
     assert desk.pace()["single"]["outstanding"] == 0 and len(desk.pace()["single"]["departures"]) == 1
 
 
+def test_single_scheduled_and_callback_calls_share_the_minute(desk, tenant):
+    """spec/README.md, decision 15; a campaign has a line of its own."""
+    desk.queue(number())
+    desk.ask(desk.api, "select call_schedule(%s, '+15005550006', null, null, null, now() + interval '1 hour', false, 'UTC', null)", number())
+    desk.ask(desk.api, "insert into contact (tenant_id, id, phone) values (%s, 'shares', %s)", tenant, number())
+    desk.ask(desk.api, "insert into callback (tenant_id, id, contact_id) values (%s, 'shares-1', 'shares')", tenant)
+    made, = desk.ask(desk.api, "select callback_retry(now(), 2, c, k) as action from callback c join contact k on k.tenant_id = c.tenant_id and k.id = c.contact_id where c.id = 'shares-1'")
+    assert made["action"]["status"] == "completed"
+    desk.queue(number(), delay=30, most=1)
+    desk.ask(desk.sweep, "update work set ready = true, run_at = now() where lane = 'call'")
+    assert len(desk.claim(per_minute=2)) == 3, "two of the minute, and the campaign's"
+    assert desk.claim(per_minute=2) == [] and desk.pace()["single"]["outstanding"] == 2
+
+
 def test_a_limit_that_is_set_later_counts_what_is_under_way(desk):
     first, first_grant = dialled(desk)
     assert desk.pace()["single"]["outstanding"] == 1
