@@ -10,7 +10,7 @@ import pytest
 import calling
 from stack import fresh
 from standin_http import Reply
-from waiting import until
+from waiting import PATIENCE, until
 
 LISTED = "the number is on the do-not-call list"
 PUT_ON = "the number was put on the do-not-call list"
@@ -63,7 +63,7 @@ def test_listed_after_the_grant_is_hung_up(tenant, twilio, state, how):
     call = calling.the_call(twilio, number)
     until(lambda: call.status == state, state)
     do_not_call(tenant, number)
-    assert call.over.wait(10) and call.status == how
+    assert call.over.wait(10 * PATIENCE) and call.status == how
     done = calling.wait(tenant.api, made["task_id"])
     assert (done["status"], done["message"]) == ("REVOKED", PUT_ON)
     assert f"hanging up {number}: {PUT_ON}" in log_of(tenant, made["task_id"])
@@ -80,7 +80,7 @@ def test_listed_while_the_request_is_under_way(tenant, twilio):
     call = calling.the_call(twilio, number)
     do_not_call(tenant, number)
     asking.set()
-    assert call.over.wait(10) and call.status == "canceled" and len(twilio.creations(number)) == 1
+    assert call.over.wait(10 * PATIENCE) and call.status == "canceled" and len(twilio.creations(number)) == 1
     assert calling.wait(tenant.api, made["task_id"])["status"] == "REVOKED"
 
 
@@ -95,7 +95,7 @@ def test_listed_within_a_campaign(own_stack, twilio):
     until(lambda: call.status == "ringing", "ringing")
     do_not_call(tenant, numbers[1])
     do_not_call(tenant, numbers[2])
-    assert call.over.wait(10)
+    assert call.over.wait(10 * PATIENCE)
     done = calling.wait(tenant.api, made["task_id"])
     result = done["result"]
     assert (done["status"], result["total_calls"], result["successful_calls"], result["failed_calls"], result["cancelled_calls"]) == ("SUCCESS", 4, 1, 1, 2)

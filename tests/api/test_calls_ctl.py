@@ -7,7 +7,7 @@ import pytest
 
 import calling
 from standin_http import Reply
-from waiting import never, until
+from waiting import PATIENCE, never, until
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_stop_all(own_tenant, tenant, twilio, stack):
         shown = calling.status(own_tenant.api, task)
         assert (shown["status"], shown["message"]) == ("REVOKED", "all calls were stopped by an operator")
     assert calling.status(own_tenant.api, done["task_id"])["status"] == "SUCCESS"
-    assert twilio.calls_to(ringing)[0].over.wait(10) and twilio.calls_to(talking)[0].over.wait(10)
+    assert twilio.calls_to(ringing)[0].over.wait(10 * PATIENCE) and twilio.calls_to(talking)[0].over.wait(10 * PATIENCE)
     assert (twilio.calls_to(ringing)[0].status, twilio.calls_to(talking)[0].status) == ("canceled", "completed")
     assert json.loads(ctl(own_tenant, "call", "stop-all", "--json").stdout) == {"stopped": 0}
     never(lambda: twilio.creations(later), "a call that was scheduled", seconds=2.2)

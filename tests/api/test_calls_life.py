@@ -12,7 +12,7 @@ from receiver import Reply as Hook
 from signing import check_signature
 from stack import fresh
 from standin_http import Reply
-from waiting import never, until
+from waiting import PATIENCE, never, until
 
 SHAPE = ["task_id", "status", "progress", "message", "result", "error", "created_at", "updated_at"]
 
@@ -255,7 +255,7 @@ def test_cancelled_while_under_way_is_hung_up(tenant, twilio, state, how):
     assert calling.cancel(tenant.api, made["task_id"]).ok().json["success"] is True
     assert calling.status(tenant.api, made["task_id"])["status"] == "REVOKED"      # at once
     revoked(tenant, made["task_id"])
-    assert call.over.wait(10) and call.status == how
+    assert call.over.wait(10 * PATIENCE) and call.status == how
     until(lambda: calling.call_of(tenant.stack, made["task_id"])["state"] == "cancelled", "the end of the number")
     hangup, = [s for s in twilio.requests if s.method == "POST" and s.path.endswith(f"/{call.sid}.json")]
     assert hangup.form == [("Status", "completed")]
@@ -270,7 +270,7 @@ def test_cancelled_while_dialling_is_hung_up_as_soon_as_it_is_known(tenant, twil
     calling.cancel(tenant.api, made["task_id"]).ok()
     asking.set()
     revoked(tenant, made["task_id"])
-    assert call.over.wait(10) and call.status == "canceled" and not gate.is_set()
+    assert call.over.wait(10 * PATIENCE) and call.status == "canceled" and not gate.is_set()
     assert len(twilio.creations(number)) == 1
 
 
@@ -282,7 +282,7 @@ def test_cancelled_while_the_outcome_is_unknown(tenant, twilio):
     call = calling.the_call(twilio, number)
     calling.cancel(tenant.api, made["task_id"]).ok()
     revoked(tenant, made["task_id"])
-    assert call.over.wait(15) and call.status == "canceled"
+    assert call.over.wait(15 * PATIENCE) and call.status == "canceled"
 
 
 def test_a_call_that_has_ended_is_not_cancelled(tenant, twilio):
@@ -366,7 +366,7 @@ def test_a_callback_to_be_retried_becomes_a_call(tenant, twilio, stack):
                                                       "next_action": {"type": "retry_callback", "scheduled_at": "2024-01-15T17:00:00Z", "attempt_number": 2}})
     assert answer.status in (200, 201), repr(answer)
     call = calling.the_call(twilio, number)
-    assert call.played.wait(10)
+    assert call.played.wait(10 * PATIENCE)
     until(lambda: stack.value("select state from call where number = %s", number) == "completed", "the end of its call")
     row = stack.row("select t.public_id, t.kind, t.state from task t join call c on c.tenant_id = t.tenant_id and c.task_id = t.id where c.number = %s", number)
     done = calling.status(tenant.api, row["public_id"])

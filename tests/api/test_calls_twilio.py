@@ -13,7 +13,7 @@ from signing import check_signature
 from stack import fresh
 from standin_http import Reply
 from standin_twiml import read
-from waiting import never, until
+from waiting import PATIENCE, never, until
 
 DEFAULT = "Hello. This is an automated call."
 SILENCE = "We did not hear anything. Goodbye."
@@ -173,7 +173,7 @@ def test_gathered_of_nobodys_call_is_kept(stack, twilio):
 
 def test_reports_in_order(tenant, twilio, stack):
     call, done = played(tenant, twilio)
-    assert call.played.wait(10)
+    assert call.played.wait(10 * PATIENCE)
     assert [e["status"] for e in events(stack, call.sid)] == ["initiated", "ringing", "in-progress", "completed"]
     assert all((f.status, f.body) == (200, b"OK") for f in call.fired) and done["result"]["duration"] == 1
     assert [s for s in twilio.requests if s.method == "GET" and call.sid in s.path] == []
@@ -185,7 +185,7 @@ def test_reports_doubled_and_out_of_order(tenant, twilio, stack, how, outcome, w
     number = calling.phone()
     twilio.plan_call(outcome, to=number, **how)
     call, done = played(tenant, twilio, number=number)
-    assert call.played.wait(10) and done["status"] == word
+    assert call.played.wait(10 * PATIENCE) and done["status"] == word
     until(lambda: all(f.status == 200 for f in call.fired), lambda: call.fired)
     told = [e["status"] for e in events(stack, call.sid)]
     assert len(told) == len(set(told)) == (4 if outcome == "completed" else 3)
@@ -220,7 +220,7 @@ def test_a_report_before_the_answer(tenant, twilio, stack):
 
 def test_reports_after_the_end_change_nothing(tenant, twilio, stack):
     call, done = played(tenant, twilio)
-    assert call.played.wait(10)
+    assert call.played.wait(10 * PATIENCE)
     for n, status in enumerate(("ringing", "busy", "failed", "completed", "teleported")):
         assert twilio.callback(call, status, sequence=50 + n).status == 200
     assert calling.status(tenant.api, done["task_id"]) == done
@@ -308,7 +308,7 @@ def test_the_clients_own_status_callback(client_if_any, tenant, twilio, receiver
     number = calling.phone()
     twilio.plan_call(to=number, doubled=True)
     call, done = played(tenant, twilio, number=number, status_callback_url=url)
-    assert call.played.wait(10)
+    assert call.played.wait(10 * PATIENCE)
     seen = receiver.wait(path, 4)
     never(lambda: len(receiver.at(path)) > 4, "a fifth one")
     seen = sorted(receiver.at(path), key=lambda s: int(dict(form_of(s))["SequenceNumber"]))
@@ -346,7 +346,7 @@ def test_an_address_of_our_own_is_not_forwarded_to(tenant, twilio, stack, tail):
     """The document's own example names one, and would loop for ever."""
     number = calling.phone()
     call, done = played(tenant, twilio, number=number, status_callback_url=f"http://127.0.0.1:{stack.port}/api/v1/twilio/{tail}")
-    assert done["status"] == "SUCCESS" and call.played.wait(10)
+    assert done["status"] == "SUCCESS" and call.played.wait(10 * PATIENCE)
     assert len(call.fired) == 4
     assert stack.value("select count(*) from delivery d join task t on t.id = d.task_id where t.public_id = %s", done["task_id"]) == 0
 

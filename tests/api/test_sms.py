@@ -9,7 +9,7 @@ from client import UTC
 from receiver import Reply as Hook
 from stack import fresh
 from standin_http import Reply
-from waiting import until
+from waiting import PATIENCE, until
 
 PHONES = iter(range(5570001, 5579999))
 
@@ -217,7 +217,7 @@ def test_reports_doubled_and_out_of_order(tenant, twilio, how):
     entity, _ = send(tenant, number)
     wait(tenant, entity, "completed")
     m, = twilio.messages_to(number)
-    assert m.played.wait(10)
+    assert m.played.wait(10 * PATIENCE)
     until(lambda: all(f.status == 200 for f in m.fired) and len(m.fired) >= 4, lambda: f"all reports; {m.fired}")
     done = shown(tenant, entity)
     statuses = [e["status"] for e in done["delivery_log"]]

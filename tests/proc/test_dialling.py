@@ -13,7 +13,7 @@ from parts import Program
 from pgproxy import Proxy
 from standin_http import Reply
 from standin_twilio import Twilio
-from waiting import never, until
+from waiting import PATIENCE, never, until
 
 NUMBERS = itertools.count(5560001)
 
@@ -94,7 +94,7 @@ def test_killed_before_the_intent(field, tenant, phones, sweep, proxy):
     queue(tenant, number)
     proxy.at("sweep_call_claim", "silent")
     one = sweep(TASKGATE_SWEEP_DATABASE=proxy.database("taskgate_sweep"))
-    assert proxy.struck.wait(10)
+    assert proxy.struck.wait(10 * PATIENCE)
     killed(one)
     assert truth.call(field, number)["state"] == "pending" and not phones.creations(number)
     sweep()
@@ -109,7 +109,7 @@ def test_killed_between_the_intent_and_the_connection(field, tenant, phones, swe
     task = queue(tenant, number)
     proxy.at("sweep_call_claim", "after")
     one = sweep(TASKGATE_SWEEP_DATABASE=proxy.database("taskgate_sweep"))
-    assert proxy.struck.wait(10)
+    assert proxy.struck.wait(10 * PATIENCE)
     one.process.kill()
     assert truth.call(field, number)["state"] == "dialling"
     assert shown(tenant, task)["status"] == "PROGRESS"
@@ -168,7 +168,7 @@ def test_killed_between_the_answer_and_its_settling(field, tenant, phones, sweep
     queue(tenant, number)
     proxy.at("sweep_call_settle", action)
     one = sweep(TASKGATE_SWEEP_DATABASE=proxy.database("taskgate_sweep"))
-    assert proxy.struck.wait(10)
+    assert proxy.struck.wait(10 * PATIENCE)
     one.process.kill()
     assert truth.call(field, number)["state"] in ("dialling", "accepted"), "cut before, it may be told over another connection at once"
     if truth.call(field, number)["state"] == "dialling":
@@ -186,7 +186,7 @@ def test_killed_after_settling(field, tenant, phones, sweep, proxy):
     queue(tenant, number)
     proxy.at("sweep_call_settle", "after")
     one = sweep(TASKGATE_SWEEP_DATABASE=proxy.database("taskgate_sweep"))
-    assert proxy.struck.wait(10)
+    assert proxy.struck.wait(10 * PATIENCE)
     one.process.kill()
     row = truth.call(field, number)
     assert row["state"] == "accepted" and row["sid"] == phones.calls_to(number)[0].sid

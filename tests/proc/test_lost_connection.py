@@ -9,7 +9,7 @@ import waiting
 from parts import Load, Master, held, put, put_and_get, waiting_in_database
 from pgproxy import Proxy
 from stack import Process, fresh
-from waiting import until
+from waiting import PATIENCE, until
 
 UNKNOWN = "outcome is unknown.*Idempotency-Key"
 NOTHING = "nothing was done"
@@ -57,7 +57,7 @@ def test_put_in_doubt(behind, mine, proxy, action, there):
     entity = fresh("doubt")
     proxy.at("generic_create", action)
     answer = put(mine.api, entity).refused(503, "INTERNAL_ERROR", words=UNKNOWN)
-    assert answer.headers["Retry-After"] == "1" and proxy.struck.wait(5)
+    assert answer.headers["Retry-After"] == "1" and proxy.struck.wait(5 * PATIENCE)
     assert (mine.task(entity) is not None) == there
     assert mine.api.get(f"/generic/{entity}").status == (200 if there else 404)
     assert put(mine.api, entity).status == (409 if there else 201)
@@ -69,7 +69,7 @@ def test_put_in_doubt_with_a_key_has_one_effect(behind, mine, proxy, action, rep
     body = {"task_type": "job", "action": "process"}
     proxy.at("commit", action)
     mine.api.put(f"/generic/{entity}", body, headers=key).refused(503, "INTERNAL_ERROR", words=UNKNOWN)
-    assert proxy.struck.wait(5)
+    assert proxy.struck.wait(5 * PATIENCE)
     again = until(lambda: (a := mine.api.put(f"/generic/{entity}", body, headers=key)).status != 409 and a, "the first transaction to end").ok(201)
     assert again.headers.get("Idempotency-Replayed") == replayed
     assert mine.events(entity) == ["create"]
@@ -94,7 +94,7 @@ def test_get_that_is_cut_is_a_plain_503(mine, proxy, action, path, statement):
     entity = mine.create()
     proxy.at(statement, action)
     answer = mine.api.get(path.format(e=entity)).refused(503, "INTERNAL_ERROR", words=NOTHING)
-    assert proxy.struck.wait(5) and answer.headers["Retry-After"] == "1"
+    assert proxy.struck.wait(5 * PATIENCE) and answer.headers["Retry-After"] == "1"
     mine.api.get(f"/generic/{entity}").ok()
 
 
@@ -111,7 +111,7 @@ def test_post_in_doubt(behind, mine, proxy, claimed):
             ("/work/claim", {"types": ["job"], "max": 1}, "work_claim", 200)):
         proxy.at(statement, "after")
         mine.api.post(path, body).refused(503, "INTERNAL_ERROR", words=UNKNOWN)
-        assert proxy.struck.wait(5)
+        assert proxy.struck.wait(5 * PATIENCE)
         assert mine.api.post(path, body).status == status, path
     assert mine.status(entity) == "completed" and mine.status(other) == "cancelled"
     assert mine.events(entity) == ["create", "claim", "complete"]
@@ -172,7 +172,7 @@ def test_silence_ends_at_the_deadline(behind, mine, proxy):
         proxy.at(statement, "silent")
         with Timed(1):
             request().refused(503, "INTERNAL_ERROR", words=words)
-        assert proxy.struck.wait(5)
+        assert proxy.struck.wait(5 * PATIENCE)
         with Timed(1):
             mine.api.get("/generic/nothing").refused(404, "TASK_NOT_FOUND")
     assert [w["requests"] != "0" for w in proxy.master.slots().values()] == [True] and "worker.crash" not in proxy.master.text

@@ -14,7 +14,7 @@ from parts import Program
 from pgproxy import Proxy
 from stack import fresh
 from standin_http import Reply
-from waiting import until
+from waiting import PATIENCE, until
 
 pytest.importorskip("aiosmtpd", reason="the stand-in for a mail server needs Debian's python3-aiosmtpd")
 from standin_smtp import Step
@@ -113,7 +113,7 @@ def test_killed_with_a_mail_on_its_way(tenant, mailbox, sweep, between, point, m
     to, gate = address(), between(mailbox.port, point)
     task = mail(tenant, to)
     one = sweep(SMTP_URL=f"smtp://127.0.0.1:{gate.port}")
-    assert gate.reached.wait(15)
+    assert gate.reached.wait(15 * PATIENCE)
     assert len(mailbox.to(to)) == (1 if point == "answer" else 0)
     kill(tenant, one)
     got = shown(tenant, task)
@@ -133,7 +133,7 @@ def test_killed_while_it_settles_a_mail(tenant, mailbox, sweep, proxy, action, m
     task = mail(tenant, to)
     proxy.at("sweep_message_settle", action)
     one = sweep(TASKGATE_SWEEP_DATABASE=proxy.database("taskgate_sweep"))
-    assert proxy.struck.wait(15) and len(mailbox.to(to)) == 1
+    assert proxy.struck.wait(15 * PATIENCE) and len(mailbox.to(to)) == 1
     one.signal(signal.SIGSTOP)          # so that it tells nothing over another connection
     kill(tenant, one)
     sweep()
@@ -152,7 +152,7 @@ def test_killed_at_every_attempt(tenant, mailbox, sweep, between):
         gate = between(mailbox.port, "DATA")
         tenant.stack.run("update work set run_at = now() where tenant_id = %s", tenant.id)
         one = sweep(SMTP_URL=f"smtp://127.0.0.1:{gate.port}")
-        assert gate.reached.wait(15)
+        assert gate.reached.wait(15 * PATIENCE)
         kill(tenant, one)
     sweep()
     done = wait(tenant, task, "failed")
@@ -168,7 +168,7 @@ def test_killed_before_twilio_has_it(tenant, twilio, sweep, between):
     to, gate = phone(), between(twilio.port, "request")
     entity = sms(tenant, to)
     one = sweep(TWILIO_API_BASE=f"http://127.0.0.1:{gate.port}")
-    assert gate.reached.wait(15)
+    assert gate.reached.wait(15 * PATIENCE)
     kill(tenant, one)
     sweep()
     wait(tenant, entity, "completed")
@@ -230,7 +230,7 @@ def test_killed_while_it_settles_an_sms(tenant, twilio, sweep, proxy, action):
     entity = sms(tenant, to)
     proxy.at("sweep_message_settle", action)
     one = sweep(TASKGATE_SWEEP_DATABASE=proxy.database("taskgate_sweep"))
-    assert proxy.struck.wait(15)
+    assert proxy.struck.wait(15 * PATIENCE)
     one.signal(signal.SIGKILL)
     one.wait()
     if action == "silent":

@@ -13,7 +13,7 @@ from parts import Master, Program, held, waiting_in_database
 from pgproxy import Proxy
 from stack import fresh
 from standin_http import Reply
-from waiting import until
+from waiting import PATIENCE, until
 
 pytest.importorskip("aiosmtpd", reason="the stand-in for a mail server needs Debian's python3-aiosmtpd")
 from standin_smtp import Step
@@ -262,7 +262,7 @@ def test_a_worker_killed_at_the_commit_of_an_upload(behind, upload, start, aside
         worker, = master.workers()
         proxy.at(statement, action)
         answer = aside(behind.client(upload.token).put, "/email", mine, headers=key)
-        assert proxy.struck.wait(30)
+        assert proxy.struck.wait(30 * PATIENCE)
         worker.kill()
         assert answer.result(30).status in (502, 503)
         assert upload.counts() == ((1,) * 5 if there else (0,) * 5)

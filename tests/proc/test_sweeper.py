@@ -16,7 +16,7 @@ from parts import Program
 from pgproxy import Proxy
 from receiver import Reply
 from stack import fresh
-from waiting import until
+from waiting import PATIENCE, until
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +211,7 @@ def test_outcome_in_doubt_is_told_again(field, tenant, receiver, sweep, proxy):
         entity, asked, told = tenant.create(task_type=kind, callback_url=receiver.url(hooks)), len(receiver.at(path)), len(receiver.at(hooks))
         proxy.at(statement, action)
         one = sweep(TASKGATE_SWEEP_DATABASE=proxy.database("taskgate_sweep"))
-        assert proxy.struck.wait(10)
+        assert proxy.struck.wait(10 * PATIENCE)
         tenant.wait_status(entity, "completed")
         until(lambda: field.value("select count(*) from work where tenant_id = %s", tenant.id) == 0, "the webhook's outcome")
         assert tenant.events(entity) == ["create", "claim", "complete"]
@@ -226,7 +226,7 @@ def test_claim_in_doubt_is_left_to_its_lease(field, tenant, receiver, sweep, pro
     entity = tenant.create(task_type=kind, timeout=1)
     proxy.at("sweep_handler_claim", action)
     sweep(TASKGATE_SWEEP_DATABASE=proxy.database("taskgate_sweep"))
-    assert proxy.struck.wait(10)
+    assert proxy.struck.wait(10 * PATIENCE)
     tenant.wait_status(entity, "completed")
     assert tenant.events(entity) == events
     assert len(receiver.at(path)) == 1, "a claim whose commit was in doubt was sent"
