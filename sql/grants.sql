@@ -8,6 +8,7 @@ grant usage on schema public to taskgate_api, taskgate_sweep, taskgate_ctl;
 grant usage on all sequences in schema public to taskgate_api, taskgate_sweep, taskgate_ctl;
 
 grant insert (tenant_id, name) on task_type to taskgate_api;
+grant insert (key) on pace to taskgate_api;
 grant select on tenant, principal, customer, persona, task_type, lane, sweeper, migration, state_edge, task_event, delivery, host_state to taskgate_api;
 grant select, insert, update on task, task_body, idempotency to taskgate_api;
 grant select, insert, delete on task_tag to taskgate_api;

@@ -295,13 +295,12 @@ begin
 		if p_paced and q.host = 'single' then
 			mine := least(room, pace_room('single', p_per_minute, 60));
 		elsif p_paced then
+			-- One whose numbers are all in the hands of others, who are cancelling it, is not waited for at its limiter.
+			perform from work k where k.lane = 'call' and k.lane <> 'pull' and k.ready and k.lease_until is null and k.tenant_id = q.tenant_id and k.host = q.host
+				order by k.priority desc, k.run_at, k.id limit 1 for update skip locked;
+			continue when not found;
 			select * into p from campaign g where 'campaign:' || g.task_id = q.host and g.tenant_id = q.tenant_id and g.task_id = substr(q.host, 10)::uuid;
 			mine := least(room, pace_room(q.host, 1, p.delay_s), p.most - (select g.in_flight from pace g where g.key = q.host));
-			-- One that has ended since it was found in line took its limiter along, and pace_room has made another.
-			if exists (select from campaign g where g.tenant_id = q.tenant_id and g.task_id = p.task_id and g.completed + g.failed + g.cancelled = g.total) then
-				delete from pace g where g.key = q.host;
-				mine := 0;
-			end if;
 		end if;
 		continue when mine <= 0;
 		for w in select k.id, k.tenant_id, k.task_id, c.number from work k join call c on c.tenant_id = k.tenant_id and c.id = k.id
@@ -600,6 +599,7 @@ begin
 		json_build_object('to_number', case when p_kind = 'call' then p_numbers[1] end, 'total_calls', cardinality(p_numbers), 'from_number', p_from));
 	insert into campaign (tenant_id, task_id, from_number, webhook_url, status_url, delay_s, most, total)
 		values (tg_tenant(), made.id, p_from, p_webhook_url, p_status_url, p_delay_s, p_most, cardinality(p_numbers));
+	insert into pace (key) select pace_key(made.id, p_delay_s) where p_delay_s is not null;
 	with numbers as (
 		insert into call (tenant_id, id, task_id, n, number)
 		select tg_tenant(), case when p_kind = 'call' then made.id else uuid7() end, made.id, u.n, u.number from unnest(p_numbers) with ordinality u(number, n)
@@ -892,7 +892,7 @@ declare k contact;
 begin
 	if p_customer is not null then
 		insert into contact (tenant_id, id) values (tg_tenant(), coalesce(c.contact_id, c.id)) on conflict do nothing;
-		update contact t set data = t.data || p_customer, updated_at = now(), name = coalesce(p_customer ->> 'name', t.name),
+		update contact t set data = t.data || p_customer, updated_at = now(), name = coalesce(case when jsonb_typeof(p_customer -> 'name') = 'string' then nullif(p_customer ->> 'name', '') end, t.name),
 				phone = coalesce(phone_or_null(p_customer ->> 'phone'), t.phone),
 				email = coalesce(t.email, email_or_null(p_customer ->> 'email_confirmed'), email_or_null(p_customer ->> 'email'))
 			where t.tenant_id = tg_tenant() and t.id = coalesce(c.contact_id, c.id) returning * into k;
@@ -909,12 +909,13 @@ end $$;
 CREATE FUNCTION public.callback_finish(p_entity text, p_callback text, p_agent text, p_code text, p_body json, p_next_type text, p_next_at timestamp with time zone, p_next_template text, p_next_attempt integer, p_customer jsonb, p_callbacks_closed boolean, p_agents_closed boolean, OUT made public.task, OUT actions_triggered json) RETURNS record
     LANGUAGE plpgsql
     AS $$
-declare c callback; k contact; actions json[] := '{}';
+declare c callback; k contact; actions json[] := '{}'; called text;
 begin
 	if not exists (select from disposition_code d where d.tenant_id = tg_tenant() and d.code = p_code) then
 		perform refuse('TG400', 'disposition_unknown', format('the disposition code %s is not known', p_code));
 	end if;
 	c := callback_admit(p_callback, p_agent, p_callbacks_closed, p_agents_closed);
+	called := (select t.phone from contact t where t.tenant_id = tg_tenant() and t.id = c.contact_id);
 	k := callback_crm_update(c, p_customer);
 	if p_customer is not null then
 		actions := actions || json_build_object('type', 'crm_update', 'status', 'completed');
@@ -928,7 +929,8 @@ begin
 	if p_code = 'DO_NOT_CALL' and k.phone is null then
 		actions := actions || action_failed('do_not_call_added', 'no phone number of the contact is known');
 	elsif p_code = 'DO_NOT_CALL' then
-		perform do_not_call_add(k.phone, 'callback ' || c.id);
+		-- The number that was called, too, where he is reached at another from now on: in their order, so that two that list the same ones do not stand in each other's way.
+		perform do_not_call_add(n.number, 'callback ' || c.id) from (select distinct u.number from unnest(array[called, k.phone::text]) u(number) where u.number is not null order by 1) n;
 		actions := actions || json_build_object('type', 'do_not_call_added', 'status', 'completed');
 	end if;
 	actions_triggered := array_to_json(actions);
@@ -1089,7 +1091,8 @@ CREATE FUNCTION public.campaign_result(p_tenant uuid, p_task uuid) RETURNS json
 			'from_number', p.from_number, 'created_at', to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'duration', c.duration,
 			'scheduled_time', to_char(t.scheduled_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
 			'delay_seconds', coalesce(ceil(extract(epoch from t.scheduled_at - t.created_at)), 0)::bigint, 'call_task_id', t.public_id,
-			'schedule_task_id', case when t.scheduled_at is not null then t.public_id end, 'metadata', b.input, 'task_id', t.public_id, 'unique_call_id', t.public_id || '_' || c.number || '_' || coalesce(floor(extract(epoch from c.granted_at)), 0),
+			'schedule_task_id', case when t.scheduled_at is not null then t.public_id end, 'metadata', b.input, 'task_id', t.public_id,
+			'unique_call_id', t.public_id || '_' || c.number || '_' || coalesce(floor(extract(epoch from c.granted_at)), 0),
 			'gathered', coalesce(c.gathered, '[]'::json))
 			from call c where c.tenant_id = t.tenant_id and c.task_id = t.id)
 		else json_build_object('success', true, 'total_calls', p.total, 'successful_calls', p.completed, 'failed_calls', p.failed, 'cancelled_calls', p.cancelled,
@@ -1633,8 +1636,12 @@ CREATE FUNCTION public.pace_room(p_key text, p_limit integer, p_window_s integer
     AS $$
 declare p record; moment bigint; next integer;
 begin
-	insert into pace (key) values (p_key) on conflict do nothing;
+	-- A campaign's is made and deleted with the campaign: whoever made it here could do so behind the campaign's end.
+	insert into pace (key) select p_key where p_key not like 'campaign:%' on conflict do nothing;
 	select outstanding, departures into p from pace where key = p_key for update;
+	if not found then
+		return 0;
+	end if;
 	if p_limit is null then
 		update pace set departures = '{}', open_at = null where key = p_key and (departures <> '{}' or open_at is not null);
 		return 2147483647;
@@ -5013,6 +5020,12 @@ GRANT SELECT ON TABLE public.number_zone TO taskgate_ctl;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.pace TO taskgate_sweep;
 GRANT SELECT ON TABLE public.pace TO taskgate_ctl;
+
+--
+-- Name: COLUMN pace.key; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(key) ON TABLE public.pace TO taskgate_api;
 
 --
 -- Name: TABLE persona; Type: ACL; Schema: public; Owner: -

@@ -158,7 +158,7 @@ declare k contact;
 begin
 	if p_customer is not null then
 		insert into contact (tenant_id, id) values (tg_tenant(), coalesce(c.contact_id, c.id)) on conflict do nothing;
-		update contact t set data = t.data || p_customer, updated_at = now(), name = coalesce(p_customer ->> 'name', t.name),
+		update contact t set data = t.data || p_customer, updated_at = now(), name = coalesce(case when jsonb_typeof(p_customer -> 'name') = 'string' then nullif(p_customer ->> 'name', '') end, t.name),
 				phone = coalesce(phone_or_null(p_customer ->> 'phone'), t.phone),
 				email = coalesce(t.email, email_or_null(p_customer ->> 'email_confirmed'), email_or_null(p_customer ->> 'email'))
 			where t.tenant_id = tg_tenant() and t.id = coalesce(c.contact_id, c.id) returning * into k;
@@ -220,12 +220,13 @@ $$;
 create function callback_finish(p_entity text, p_callback text, p_agent text, p_code text, p_body json, p_next_type text, p_next_at timestamptz, p_next_template text,
 	p_next_attempt integer, p_customer jsonb, p_callbacks_closed boolean, p_agents_closed boolean, out made task, out actions_triggered json)
 language plpgsql volatile as $$
-declare c callback; k contact; actions json[] := '{}';
+declare c callback; k contact; actions json[] := '{}'; called text;
 begin
 	if not exists (select from disposition_code d where d.tenant_id = tg_tenant() and d.code = p_code) then
 		perform refuse('TG400', 'disposition_unknown', format('the disposition code %s is not known', p_code));
 	end if;
 	c := callback_admit(p_callback, p_agent, p_callbacks_closed, p_agents_closed);
+	called := (select t.phone from contact t where t.tenant_id = tg_tenant() and t.id = c.contact_id);
 	k := callback_crm_update(c, p_customer);
 	if p_customer is not null then
 		actions := actions || json_build_object('type', 'crm_update', 'status', 'completed');
@@ -239,7 +240,8 @@ begin
 	if p_code = 'DO_NOT_CALL' and k.phone is null then
 		actions := actions || action_failed('do_not_call_added', 'no phone number of the contact is known');
 	elsif p_code = 'DO_NOT_CALL' then
-		perform do_not_call_add(k.phone, 'callback ' || c.id);
+		-- The number that was called, too, where he is reached at another from now on: in their order, so that two that list the same ones do not stand in each other's way.
+		perform do_not_call_add(n.number, 'callback ' || c.id) from (select distinct u.number from unnest(array[called, k.phone::text]) u(number) where u.number is not null order by 1) n;
 		actions := actions || json_build_object('type', 'do_not_call_added', 'status', 'completed');
 	end if;
 	actions_triggered := array_to_json(actions);

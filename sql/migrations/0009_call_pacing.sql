@@ -7,8 +7,12 @@
 create function pace_room(p_key text, p_limit integer, p_window_s integer) returns integer language plpgsql volatile as $$
 declare p record; moment bigint; next integer;
 begin
-	insert into pace (key) values (p_key) on conflict do nothing;
+	-- A campaign's is made and deleted with the campaign: whoever made it here could do so behind the campaign's end.
+	insert into pace (key) select p_key where p_key not like 'campaign:%' on conflict do nothing;
 	select outstanding, departures into p from pace where key = p_key for update;
+	if not found then
+		return 0;
+	end if;
 	if p_limit is null then
 		update pace set departures = '{}', open_at = null where key = p_key and (departures <> '{}' or open_at is not null);
 		return 2147483647;

@@ -6,7 +6,8 @@ create function campaign_result(p_tenant uuid, p_task uuid) returns json languag
 			'from_number', p.from_number, 'created_at', to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'duration', c.duration,
 			'scheduled_time', to_char(t.scheduled_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
 			'delay_seconds', coalesce(ceil(extract(epoch from t.scheduled_at - t.created_at)), 0)::bigint, 'call_task_id', t.public_id,
-			'schedule_task_id', case when t.scheduled_at is not null then t.public_id end, 'metadata', b.input, 'task_id', t.public_id, 'unique_call_id', t.public_id || '_' || c.number || '_' || coalesce(floor(extract(epoch from c.granted_at)), 0),
+			'schedule_task_id', case when t.scheduled_at is not null then t.public_id end, 'metadata', b.input, 'task_id', t.public_id,
+			'unique_call_id', t.public_id || '_' || c.number || '_' || coalesce(floor(extract(epoch from c.granted_at)), 0),
 			'gathered', coalesce(c.gathered, '[]'::json))
 			from call c where c.tenant_id = t.tenant_id and c.task_id = t.id)
 		else json_build_object('success', true, 'total_calls', p.total, 'successful_calls', p.completed, 'failed_calls', p.failed, 'cancelled_calls', p.cancelled,
@@ -135,13 +136,12 @@ begin
 		if p_paced and q.host = 'single' then
 			mine := least(room, pace_room('single', p_per_minute, 60));
 		elsif p_paced then
+			-- One whose numbers are all in the hands of others, who are cancelling it, is not waited for at its limiter.
+			perform from work k where k.lane = 'call' and k.lane <> 'pull' and k.ready and k.lease_until is null and k.tenant_id = q.tenant_id and k.host = q.host
+				order by k.priority desc, k.run_at, k.id limit 1 for update skip locked;
+			continue when not found;
 			select * into p from campaign g where 'campaign:' || g.task_id = q.host and g.tenant_id = q.tenant_id and g.task_id = substr(q.host, 10)::uuid;
 			mine := least(room, pace_room(q.host, 1, p.delay_s), p.most - (select g.in_flight from pace g where g.key = q.host));
-			-- One that has ended since it was found in line took its limiter along, and pace_room has made another.
-			if exists (select from campaign g where g.tenant_id = q.tenant_id and g.task_id = p.task_id and g.completed + g.failed + g.cancelled = g.total) then
-				delete from pace g where g.key = q.host;
-				mine := 0;
-			end if;
 		end if;
 		continue when mine <= 0;
 		for w in select k.id, k.tenant_id, k.task_id, c.number from work k join call c on c.tenant_id = k.tenant_id and c.id = k.id

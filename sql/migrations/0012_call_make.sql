@@ -12,6 +12,7 @@ begin
 		json_build_object('to_number', case when p_kind = 'call' then p_numbers[1] end, 'total_calls', cardinality(p_numbers), 'from_number', p_from));
 	insert into campaign (tenant_id, task_id, from_number, webhook_url, status_url, delay_s, most, total)
 		values (tg_tenant(), made.id, p_from, p_webhook_url, p_status_url, p_delay_s, p_most, cardinality(p_numbers));
+	insert into pace (key) select pace_key(made.id, p_delay_s) where p_delay_s is not null;
 	with numbers as (
 		insert into call (tenant_id, id, task_id, n, number)
 		select tg_tenant(), case when p_kind = 'call' then made.id else uuid7() end, made.id, u.n, u.number from unnest(p_numbers) with ordinality u(number, n)

@@ -76,7 +76,7 @@ select known, fresh from call_reported($1::uuid, $2, $3, $4::integer, $5::intege
 
 -- name: call_script
 -- What an answered call says. $1 call of the address or null, $2 CallSid. Result: one row; script null for what is not ours.
-select s ->> 'message' as message, s ->> 'voice' as voice, s ->> 'language' as language, s ->> 'gather_input' as gather_input, s is not null as known, s::jsonb = '{}' as bare
+select s ->> 'message' as message, s ->> 'voice' as voice, s ->> 'language' as language, s ->> 'gather_input' as gather_input, s is not null as known, s::text ~ '^\{\s*\}$' as bare
 from call_script($1::uuid, $2) s
 
 -- name: call_gather
