@@ -78,23 +78,24 @@ static void add(json_object *to, const char *key, json_object *value)
 	json_object_object_add_ex(to, key, value, JSON_C_OBJECT_ADD_CONSTANT_KEY | JSON_C_OBJECT_ADD_KEY_IS_NEW);
 }
 
+static void add_detail(json_object *error, const char *key, const char *value)
+{
+	json_object *details = json_object_new_object();
+
+	add(details, key, json_object_new_string(value));
+	add(error, "details", details);
+}
+
 void tg_shape_error(struct tg_call *c, const struct tg_error *err, const char *code, const char *message)
 {
 	json_object *o = json_object_new_object(), *e = json_object_new_object();
 
 	add(e, "code", json_object_new_string(code));
 	add(e, "message", json_object_new_string(message));
-	if (err->field[0] != '\0') {
-		json_object *details = json_object_new_object();
-
-		add(details, "field", json_object_new_string(err->field));
-		add(e, "details", details);
-	} else if (err->rc == TG_E_FORBIDDEN && c->route != NULL && c->route->scope != NULL) {
-		json_object *details = json_object_new_object();
-
-		add(details, "required_scope", json_object_new_string(c->route->scope));
-		add(e, "details", details);
-	}
+	if (err->field[0] != '\0')
+		add_detail(e, "field", err->field);
+	else if (err->rc == TG_E_FORBIDDEN && c->route != NULL && c->route->scope != NULL)
+		add_detail(e, "required_scope", c->route->scope);
 	add(o, "success", json_object_new_boolean(false));
 	add(o, "status", json_object_new_string("error"));
 	add(o, "error", e);

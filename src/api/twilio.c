@@ -9,22 +9,6 @@
 #include "taskgate/message.h"
 #include "taskgate/twilio.h"
 
-static bool speaks(const struct tg_route *route);
-
-/* Whoever is on the phone hears words of ours rather than Twilio's about an application error (spec/facts.md 3.3). */
-static void error(struct tg_call *c, const struct tg_error *err, const char *code, const char *message)
-{
-	(void)err, (void)code;
-	if (c->rs->status >= 500 && c->route != NULL && speaks(c->route)) {
-		c->rs->status = 200;
-		c->rs->content_type = "application/xml";
-		tg_buf_puts(&c->rs->body, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Say>We are sorry, something went wrong. Please try again later. Goodbye.</Say></Response>");
-		return;
-	}
-	c->rs->content_type = "text/plain; charset=utf-8";
-	tg_buf_puts(&c->rs->body, message);
-}
-
 static const struct tg_code codes[] = { { TG_E_OK, NULL, NULL, NULL } };
 
 static enum tg_rc refuse(struct tg_call *c, const char *why)
@@ -209,9 +193,18 @@ static enum tg_rc gather_callback(struct tg_call *c)
 	return rc != TG_OK ? rc : say(c, "application/xml", "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Say>Thank you. Goodbye.</Say></Response>");
 }
 
-static bool speaks(const struct tg_route *route)
+/* Whoever is on the phone hears words of ours rather than Twilio's about an application error (spec/facts.md 3.3). */
+static void error(struct tg_call *c, const struct tg_error *err, const char *code, const char *message)
 {
-	return route->handler == incoming_call || route->handler == gather_callback;
+	(void)err, (void)code;
+	if (c->rs->status >= 500 && c->route != NULL && (c->route->handler == incoming_call || c->route->handler == gather_callback)) {
+		c->rs->status = 200;
+		c->rs->content_type = "application/xml";
+		tg_buf_puts(&c->rs->body, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Say>We are sorry, something went wrong. Please try again later. Goodbye.</Say></Response>");
+		return;
+	}
+	c->rs->content_type = "text/plain; charset=utf-8";
+	tg_buf_puts(&c->rs->body, message);
 }
 
 #define HOOK(n, p, h, f, d) { .name = (n), .method = TG_POST, .path = (p), .handler = (h), .admit = admit, .max_body = 64 * 1024, FIELDS(f), .doc = (d) }

@@ -232,6 +232,21 @@ def test_what_is_told_of_the_customer_corrects_what_was_known(tenant):
     assert tenant.stack.value("select phone from contact where tenant_id = %s and id = %s", tenant.id, f"c-{name}") == known
 
 
+def test_who_is_not_to_be_called_is_not_called_at_the_old_number_either(tenant):
+    name, old = callback(tenant)
+    new = f"+1202{next(PHONES)}"
+    finish(tenant, name, disposition_code="DO_NOT_CALL", customer_data={"phone": new})
+    assert {r["number"] for r in tenant.stack.rows("select number from do_not_call where tenant_id = %s and reason = %s", tenant.id, f"callback {name}")} == {old, new}
+
+
+@pytest.mark.parametrize("given", [{"first": "x"}, ["x"], 7, True, None, ""])
+def test_a_name_that_is_none_corrects_nothing(tenant, given):
+    name, _ = callback(tenant)
+    tenant.stack.run("update contact set name = 'Rob' where tenant_id = %s and id = %s", tenant.id, f"c-{name}")
+    finish(tenant, name, customer_data={"name": given})
+    assert tenant.stack.value("select name from contact where tenant_id = %s and id = %s", tenant.id, f"c-{name}") == "Rob"
+
+
 def test_a_callback_without_a_contact_gets_one(tenant):
     name = fresh("cb")
     finish(tenant, name, customer_data={"phone": "+12025550999", "email": "not an address"})

@@ -53,6 +53,17 @@ def test_whole_life(tenant, twilio):
     assert all(len(twilio.creations(n)) == 1 for n in numbers)
 
 
+def test_it_says_how_many_it_begins_with(tenant, twilio):
+    numbers, gate = phones(2), threading.Event()
+    for number in numbers:
+        twilio.plan_call(to=number, holds={"ringing": gate})
+    made = calling.queue_bulk(tenant.api, numbers)
+    shown = calling.wait(tenant.api, made["task_id"], "PROGRESS")
+    gate.set()
+    assert (shown["progress"], shown["message"]) == (0, "Starting bulk call campaign (2 numbers)")
+    calling.wait(tenant.api, made["task_id"], "SUCCESS")
+
+
 def test_all_its_calls_have_what_was_asked_for(tenant, twilio, receiver):
     numbers = phones(3)
     made = calling.queue_bulk(tenant.api, numbers, from_number=twilio.numbers[0], call_metadata={"message": "For all of you"})

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A call's whole life as task-status tells it (spec README decision 13, spec/facts.md 3.2): queued, dialled once, followed to its end, or cancelled on the way."""
+import datetime
 import json
 import threading
 import urllib.parse
@@ -383,8 +384,11 @@ def test_delay(tenant, twilio):
     number, made = calling.queue(tenant.api, delay_seconds=1)
     shown = calling.status(tenant.api, made["task_id"])
     assert (shown["status"], shown["progress"], shown["message"]) == ("PENDING", 0, "Call scheduled")
-    calling.wait(tenant.api, made["task_id"], "SUCCESS")
+    result = calling.wait(tenant.api, made["task_id"], "SUCCESS")["result"]
     row = calling.call_of(tenant.stack, made["task_id"])
+    scheduled = tenant.stack.value("select scheduled_at from task where public_id = %s", made["task_id"])
+    assert (result["scheduled_time"], result["delay_seconds"]) == (f"{scheduled.astimezone(datetime.timezone.utc):%Y-%m-%dT%H:%M:%SZ}", 1)
+    assert result["call_task_id"] == result["schedule_task_id"] == made["task_id"]
     created = tenant.stack.value("select created_at from task where public_id = %s", made["task_id"])
     assert 1 <= (row["granted_at"] - created).total_seconds() < 3
 
