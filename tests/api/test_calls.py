@@ -3,12 +3,14 @@
 import datetime
 import itertools
 import json
+import re
 import threading
 
 import pytest
 
 import calling
 import document
+import stack as stacks
 from client import UTC
 from standin_http import Reply
 from waiting import until
@@ -64,6 +66,29 @@ def soon(**delta):
 
 def test_all_sections_are_here(text):
     assert [t for t in document.sections(text) if t[0].isdigit()] == TITLES
+
+
+def test_its_words_and_numbers_are_ours(stack, text):
+    """Status words, status codes and limits as the document lists them."""
+    assert re.findall(r"^- `([A-Z]+)`:", text, re.M) == ["PENDING", "PROGRESS", "SUCCESS", "FAILURE", "REVOKED"]
+    assert {stack.value("select call_word(%s)", s) for s in ("pending", "processing", "completed", "failed", "expired", "cancelled")} == {"PENDING", "PROGRESS", "SUCCESS", "FAILURE", "REVOKED"}
+    assert re.findall(r"^- `(\d+) [A-Z]", text, re.M) == ["200", "400", "404", "500"]
+    minute, = re.findall(r"Single calls: Up to (\d+) calls per minute", text)
+    table = (stacks.TOP / "include" / "taskgate" / "conf_table.h").read_text()
+    assert re.search(r'ROW\(TASKGATE_CALLS_PER_MINUTE,[^"]*"(\d+)"', table).group(1) == minute
+    assert "Configurable delay between calls (1-300 seconds)" in text and "Maximum concurrent calls: Configurable (1-50)" in text      # test_calls_fields.py goes to these edges
+
+
+def test_the_printed_requests_run_without_a_token_where_calls_are_open(make_stack, twilio, mailbox, text):
+    """As ./dev up serves them."""
+    stack = make_stack("open calls", sweep=False, TASKGATE_ANONYMOUS="calls,content", **twilio.settings())
+    stack.ctl("user", "add", "anonymous")
+    printed = [c for c in document.blocks(text, "bash") if c.startswith("curl") and PLACEHOLDER not in c]
+    assert len(printed) == 7
+    for command in printed:
+        example = document.Example("printed", command)
+        body = example.body and example.body.replace(PAST.encode(), soon().encode())
+        assert send(stack.client(None), example, body=body).status == 200, command
 
 
 # -- one after the other --

@@ -70,6 +70,29 @@ def test_a_sender_of_ones_own(tenant, twilio, sender):
     assert twilio.creations(number)[0].get("From") == sender
 
 
+EQUAL = '{"z": 2.50, "a": 9007199254740993, "e": 1e2, "u": "\\u00e9😀", "n": null, "": [{}]}'
+EXACT = 64 * 1024
+
+
+@pytest.mark.parametrize("path, fields, field", [
+    ("/sms/{}", {"to": "+12025550101", "message": "x"}, "metadata"), ("/voicemail/{}", {"voicemail_id": "{}", "caller_id": "+15551234567", "recipient_id": "r"}, "metadata"),
+    ("/cbfinish/{}", {"callback_id": "{}", "agent_id": "agent", "disposition_code": "SALE_COMPLETE"}, "customer_data")])
+def test_free_objects_are_kept_equal_up_to_64_kib(tenant, path, fields, field):
+    """spec/README.md, decision 11."""
+    def put(value):
+        name = fresh("free")
+        text = json.dumps({**{k: v.replace("{}", name) for k, v in fields.items()}, field: None})[:-5] + value + "}"
+        return name, tenant.api.put(path.format(name), body=text.encode(), headers={"Content-Type": "application/json"})
+    name, answer = put(EQUAL)
+    answer.ok(201)
+    stored = tenant.stack.value("select b.input::text from task t join task_body b on b.tenant_id = t.tenant_id and b.task_id = t.id where t.tenant_id = %s and t.entity = %s", tenant.id, name)
+    given = json.loads(stored)
+    assert given.get(field, given) == json.loads(EQUAL)      # an SMS keeps its metadata alone, the others their whole body
+    frame = len('{"x": ""}')
+    put('{"x": "%s"}' % ("y" * (EXACT - frame)))[1].ok(201)
+    put('{"x": "%s"}' % ("y" * (EXACT - frame + 1)))[1].refused(413, "PAYLOAD_TOO_LARGE" if field != "metadata" or "sms" not in path else "payload_too_large")
+
+
 def test_priority(tenant):
     for given, stored in ((None, 5), (1, 1), (10, 10)):
         entity, _ = send(tenant, **({} if given is None else {"priority": given}))
