@@ -9,7 +9,7 @@ ROW(TASKGATE_SOCKET_MODE,    INT,  0, 511,  "432", OPEN, "permission bits of the
 ROW(TASKGATE_RUN_DIR,        TEXT, 1, 80,   "/run/taskgate", OPEN, "folder of sweep.d/, where each sweeper binds its nudge socket")
 ROW(TASKGATE_WORKERS,        INT,  1, 256,  "4", OPEN,  "worker processes; two for each core gave the most (on two cores 4: 6,350 GET/s, 3 and 6: 6,200, 8: 5,900)")
 ROW(TASKGATE_WORKER_REQUESTS, INT, 1, 100000000, "100000", OPEN, "requests after which a worker retires, less a random tenth")
-ROW(TASKGATE_REQUEST_TIMEOUT, INT, 1, 600,  "5", OPEN,  "seconds until a request that waits for the database is answered 503")
+ROW(TASKGATE_REQUEST_TIMEOUT, INT, 1, 600,  "5", OPEN,  "seconds until a request that waits for the database is answered 503; a second more for each MiB of its body")
 ROW(TASKGATE_STOP_TIMEOUT,   INT,  1, 600,  "30", OPEN, "seconds that a running request has left after TERM")
 ROW(TASKGATE_PUBLIC_URL,     TEXT, 0, 2048, "", OPEN,   "the address under which callers and Twilio reach this service")
 ROW(TASKGATE_OUTBOUND_ALLOW, TEXT, 0, 4096, "", OPEN,   "networks (CIDR, comma separated) that deliveries may reach although they are private")

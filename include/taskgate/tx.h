@@ -20,6 +20,7 @@ struct tg_tx {
 	struct tg_arena *arena;
 	struct tg_error *err;
 	int64_t deadline;          /* tg_clock_ms */
+	int64_t statement_ms;      /* the statement timeout of this transaction where the connection's is too short for it; 0: the connection's */
 	struct tg_key key;
 	bool writes;               /* the statement changes something */
 	bool several;              /* begin was queued: more than one round trip is allowed */

@@ -9,6 +9,10 @@ commit
 -- name: rollback
 rollback
 
+-- name: statement_timeout
+-- $1 milliseconds, in force for the rest of the transaction from the next statement on.
+select set_config('statement_timeout', $1, true)
+
 -- name: enter
 -- Purpose: authority. $1 SHA-256 of the token as \x hex, or null for the anonymous principal; $2 scope; $3 request id; $4 remote address; $5 the ticket
 -- under which rate() was asked in this flush, or null. Result: one row without meaning, or TG401, TG403, TG429, TG500. Locks: none.

@@ -14,6 +14,7 @@
 #include "taskgate/nudge.h"
 #include "taskgate/route.h"
 
+#define BYTES_A_SECOND (1024 * 1024)
 #define TRIES 4                /* of a transaction that met a deadlock or a serialization failure */
 #define REFUSALS_A_MINUTE 30   /* written to the audit for one principal */
 
@@ -198,6 +199,16 @@ static void write_audit(struct tg_call *c, const struct tg_caller *caller)
 		tg_log_error(TG_LOG_WARNING, "audit.lost", &ignored);
 }
 
+/* The wait for the database begins when the request is here and was read. What is large has a second more for each MiB, which has to go through the
+ * server's parser, its log and its disk. */
+static void begin_wait(struct tg_call *c)
+{
+	int64_t ms = tg_conf_int(TG_CONF_TASKGATE_REQUEST_TIMEOUT) * 1000, more = (int64_t)(c->rq->body_len / BYTES_A_SECOND) * 1000;
+
+	c->tx->deadline = tg_clock_ms() + ms + more;
+	c->tx->statement_ms = more > 0 ? ms + more + 1000 : 0;
+}
+
 /* refused: what was found before SQL, told only to a caller who may ask. */
 static enum tg_rc transact(struct tg_call *c, const struct tg_caller *caller, enum tg_rc refused)
 {
@@ -206,6 +217,7 @@ static enum tg_rc transact(struct tg_call *c, const struct tg_caller *caller, en
 	struct tg_error before = *c->err;
 	enum tg_rc rc = TG_E_RETRY;
 
+	begin_wait(c);
 	if (refused == TG_OK && c->rq->idempotency_key != NULL && c->rq->method != TG_GET && c->rq->method != TG_HEAD) {
 		key.key = c->rq->idempotency_key;
 		key.body_hash = hex_digest(c->arena, c->rq->body != NULL ? c->rq->body : "", c->rq->body_len);
@@ -265,8 +277,7 @@ void tg_dispatch(struct tg_server *server, struct tg_io *io)
 	struct tg_error err = { 0 };
 	struct tg_request rq;
 	struct tg_response rs;
-	struct tg_tx tx = { .db = server->db, .arena = server->arena, .err = &err, .rate_at = -1,
-		.deadline = tg_clock_ms() + tg_conf_int(TG_CONF_TASKGATE_REQUEST_TIMEOUT) * 1000 };
+	struct tg_tx tx = { .db = server->db, .arena = server->arena, .err = &err, .rate_at = -1 };
 	struct tg_call c = { .rq = &rq, .rs = &rs, .arena = server->arena, .server = server, .api = tg_apis[0], .tx = &tx, .err = &err };
 	enum tg_rc rc = tg_request_init(&rq, io, server->arena, server->mount, &err);
 	int index = -1;

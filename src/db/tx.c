@@ -26,6 +26,15 @@ static void queue_rate(struct tg_tx *tx, const struct tg_caller *caller, const s
 	tg_db_queue_sync(tx->db);
 }
 
+static void queue_timeout(struct tg_tx *tx)
+{
+	char ms[24];
+	const char *params[] = { ms };
+
+	snprintf(ms, sizeof ms, "%lld", (long long)tx->statement_ms);
+	queue(tx, TG_SQL_STATEMENT_TIMEOUT, params, 1);
+}
+
 /* Of this process: a verdict that an earlier request left in the session is never taken for this one's. */
 static unsigned long long tickets;
 
@@ -43,6 +52,8 @@ void tg_tx_begin(struct tg_tx *tx, const struct tg_caller *caller, const struct 
 	}
 	if (tx->several)
 		queue(tx, TG_SQL_BEGIN, NULL, 0);
+	if (tx->statement_ms > 0)
+		queue_timeout(tx);
 	if (caller != NULL) {
 		const char *params[] = { caller->token_hash, caller->scope, caller->request_id, caller->remote, tx->rate_at >= 0 ? tx->ticket : NULL };
 

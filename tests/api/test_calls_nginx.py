@@ -134,7 +134,7 @@ def test_a_read_moves_on(toys):
 
 def test_full_slow_and_away(toys):
     gate = threading.Event()
-    nginx, (one,) = toys(lambda _: gate.wait(20) and OK, change=[("limit_conn taskgate 900", "limit_conn taskgate 1"), ("fastcgi_read_timeout 15s", "fastcgi_read_timeout 1s")])
+    nginx, (one,) = toys(lambda _: gate.wait(20) and OK, change=[("limit_conn taskgate 900", "limit_conn taskgate 1"), ("fastcgi_read_timeout 40s", "fastcgi_read_timeout 1s")])
     slow = threading.Thread(target=lambda: nginx.client().post(f"{API}/queue-single-call", {}).detailed(504, words="Idempotency-Key"))
     slow.start()
     until(lambda: len(one.seen) == 1, "the request under way")

@@ -246,7 +246,7 @@ def test_nobody_there(toys):
 
 def test_a_slow_upstream(toys):
     gate = threading.Event()
-    nginx, (one, two) = toys(lambda _: gate.wait(20) and OK, lambda _: gate.wait(20) and OK, change=[("fastcgi_read_timeout 15s", "fastcgi_read_timeout 1s")])
+    nginx, (one, two) = toys(lambda _: gate.wait(20) and OK, lambda _: gate.wait(20) and OK, change=[("fastcgi_read_timeout 40s", "fastcgi_read_timeout 1s")])
     answer = nginx.client().put("/generic/x", {}).refused(504, "INTERNAL_ERROR", words="Idempotency-Key")
     assert answer.headers["Retry-After"] == "5" and len(one.seen) + len(two.seen) == 1
     gate.set()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The database goes away at the worst moment, or does not answer: what a caller is told is true, and nobody waits longer than the deadline."""
+import base64
 import signal
 import time
 
@@ -256,6 +257,27 @@ def test_deadline_counts_for_all_that_wait(behind, mine, start, aside):
         for a in answers:
             a.result(10 * waiting.PATIENCE).refused(503, "INTERNAL_ERROR", words=UNKNOWN)
     until(lambda: put(mine.api, fresh("wait")).status == 201, "the service to recover", 5)
+
+
+def test_a_large_body_has_a_second_more_for_each_mib(behind, mine, start, aside):
+    """What a small request is refused for after a second, a mail with its attachment waits out, and so does the server's own limit on a statement."""
+    start(Master, behind, TASKGATE_WORKERS=1, TASKGATE_REQUEST_TIMEOUT=1, SMTP_URL="smtp://127.0.0.1:1", SMTP_FROM="a@example.com")
+
+    def mail(mib):
+        attachment = {"filename": "a.txt", "content": base64.b64encode(bytes(mib * 3 << 18)).decode(), "content_type": "text/plain"}
+        return behind.client(mine.token).put("/email", {"to": ["a@example.com"], "subject": "x", "template": "voicemail", "attachments": [attachment] if mib else [],
+                                                        "template_data": {k: "x" for k in ("caller_id", "timestamp", "duration", "audio_url")}})
+    with held(behind):
+        with Timed(1):
+            mail(0).refused(503, "internal_error", words=UNKNOWN)
+        until(lambda: not behind.value("select count(*) from pg_stat_activity where usename = 'taskgate_api' and wait_event_type = 'Lock'"), "the abandoned statement to end")
+        large = aside(mail, 8)
+        waiting_in_database(behind)
+        # Past what the connection's own limit would have been: the timeout and a second.
+        until(lambda: large.done() or behind.value("select max(now() - query_start) > interval '2.5 s' from pg_stat_activity where usename = 'taskgate_api' and wait_event_type = 'Lock'"),
+              "the large one to have waited")
+        assert not large.done(), large.result()
+    large.result(20 * PATIENCE).ok(201)
 
 
 # -- a pool without room --
