@@ -264,7 +264,7 @@ end $$;
 -- Name: call_claim(integer, text, integer, integer, integer, boolean); Type: FUNCTION; Schema: public; Owner: -
 --
 
-CREATE FUNCTION public.call_claim(p_most integer, p_name text, p_timeout_s integer, p_per_second integer, p_per_minute integer, p_paced boolean) RETURNS TABLE(id uuid, tenant_id uuid, task_id uuid, fence bigint)
+CREATE FUNCTION public.call_claim(p_most integer, p_name text, p_timeout_s integer, p_per_second integer, p_per_minute integer, p_paced boolean) RETURNS TABLE(id uuid, tenant_id uuid, task_id uuid, fence bigint, number text, from_number text, webhook_url text, status_url text, input json)
     LANGUAGE plpgsql
     AS $$
 declare q record; w record; room integer := p_most; mine integer; why text; p campaign;
@@ -303,7 +303,9 @@ begin
 			mine := least(room, pace_room(q.host, 1, p.delay_s), p.most - (select g.in_flight from pace g where g.key = q.host));
 		end if;
 		continue when mine <= 0;
-		for w in select k.id, k.tenant_id, k.task_id, c.number from work k join call c on c.tenant_id = k.tenant_id and c.id = k.id
+		for w in select k.id, k.tenant_id, k.task_id, c.number, g.from_number, g.webhook_url, g.status_url, b.input
+				from work k join call c on c.tenant_id = k.tenant_id and c.id = k.id join campaign g on g.tenant_id = k.tenant_id and g.task_id = k.task_id
+				left join task_body b on g.webhook_url is not null and b.tenant_id = k.tenant_id and b.task_id = k.task_id
 				where k.lane = 'call' and k.lane <> 'pull' and k.ready and k.lease_until is null and k.tenant_id = q.tenant_id and k.host = q.host
 				order by k.priority desc, k.run_at, k.id limit least(mine, 500) + 20 for update of k skip locked loop
 			exit when mine <= 0;
@@ -326,11 +328,8 @@ begin
 				where k.tenant_id = w.tenant_id and k.id = w.task_id and k.state = 'pending';
 			update work k set fence = k.fence + 1, attempt = k.attempt + 1, claimed_by = p_name, deadline = now() + make_interval(secs => p_timeout_s + 10),
 					lease_until = now() + make_interval(secs => p_timeout_s + 10)
-				where k.id = w.id returning k.fence into call_claim.fence;
-			call_claim.id := w.id;
-			call_claim.tenant_id := w.tenant_id;
-			call_claim.task_id := w.task_id;
-			return next;
+				where k.id = w.id returning k.fence into fence;
+			return query select w.id, w.tenant_id, w.task_id, fence, w.number::text, w.from_number::text, w.webhook_url::text, w.status_url::text, w.input;
 			mine := mine - 1;
 			room := room - 1;
 		end loop;
@@ -1351,7 +1350,7 @@ end $_$;
 -- Name: lane_pick(text, integer, text[], integer[], integer); Type: FUNCTION; Schema: public; Owner: -
 --
 
-CREATE FUNCTION public.lane_pick(p_lane text, p_most integer, p_hosts text[], p_taken integer[], p_host_most integer) RETURNS TABLE(id uuid, tenant_id uuid, task_id uuid, type text, failing boolean)
+CREATE FUNCTION public.lane_pick(p_lane text, p_most integer, p_hosts text[], p_taken integer[], p_host_most integer) RETURNS TABLE(id uuid, tenant_id uuid, task_id uuid, fence bigint, type text, failing boolean)
     LANGUAGE plpgsql ROWS 32
     AS $$
 begin
@@ -1367,15 +1366,15 @@ begin
 		from pair p left join unnest(p_hosts, p_taken) b(host, taken) on b.host = p.host left join host_state h on h.host = p.host
 		where (h.parked_until is null or h.parked_until <= now()) and not exists (select from lane l where l.name = p_lane and l.paused_at is not null)
 	), seen as materialized (
-		select c.id, c.task_id, c.type, o.tenant_id, o.host, o.room, o.failing, c.priority, c.run_at,
+		select c.id, c.task_id, c.fence, c.type, o.tenant_id, o.host, o.room, o.failing, c.priority, c.run_at,
 			row_number() over (partition by o.tenant_id order by c.priority desc, c.run_at, c.id) as turn
 		from open o cross join lateral (
-			select w.id, w.task_id, w.type, w.priority, w.run_at from work w
+			select w.id, w.task_id, w.fence, w.type, w.priority, w.run_at from work w
 			where w.lane = p_lane and w.lane <> 'pull' and w.tenant_id = o.tenant_id and w.host = o.host and w.ready and w.lease_until is null
 			order by w.priority desc, w.run_at, w.id limit least(o.room, 4 + 2 * p_most / (select count(*) from open)) for update skip locked) c
 		where o.room > 0
 	)
-	select s.id, s.tenant_id, s.task_id, s.type, s.failing
+	select s.id, s.tenant_id, s.task_id, s.fence, s.type, s.failing
 	from (select n.*, row_number() over (partition by n.host order by n.turn, n.priority desc, n.run_at, n.id) as host_turn from seen n) s
 	where s.host_turn <= s.room order by s.turn, s.priority desc, s.run_at, s.id limit p_most;
 end $$;

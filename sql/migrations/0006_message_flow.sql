@@ -6,7 +6,7 @@
 -- one costs nothing however long its line is; its rows stay as they are and keep their place. A host on probation (five failures) gets one
 -- at a time. The rank within the tenant comes before priority. failing: the host has failures running. Locks: work by skip locked.
 create function lane_pick(p_lane text, p_most integer, p_hosts text[], p_taken integer[], p_host_most integer)
-	returns table (id uuid, tenant_id uuid, task_id uuid, type text, failing boolean)
+	returns table (id uuid, tenant_id uuid, task_id uuid, fence bigint, type text, failing boolean)
 language plpgsql volatile rows 32 as $$
 begin
 	return query
@@ -21,15 +21,15 @@ begin
 		from pair p left join unnest(p_hosts, p_taken) b(host, taken) on b.host = p.host left join host_state h on h.host = p.host
 		where (h.parked_until is null or h.parked_until <= now()) and not exists (select from lane l where l.name = p_lane and l.paused_at is not null)
 	), seen as materialized (
-		select c.id, c.task_id, c.type, o.tenant_id, o.host, o.room, o.failing, c.priority, c.run_at,
+		select c.id, c.task_id, c.fence, c.type, o.tenant_id, o.host, o.room, o.failing, c.priority, c.run_at,
 			row_number() over (partition by o.tenant_id order by c.priority desc, c.run_at, c.id) as turn
 		from open o cross join lateral (
-			select w.id, w.task_id, w.type, w.priority, w.run_at from work w
+			select w.id, w.task_id, w.fence, w.type, w.priority, w.run_at from work w
 			where w.lane = p_lane and w.lane <> 'pull' and w.tenant_id = o.tenant_id and w.host = o.host and w.ready and w.lease_until is null
 			order by w.priority desc, w.run_at, w.id limit least(o.room, 4 + 2 * p_most / (select count(*) from open)) for update skip locked) c
 		where o.room > 0
 	)
-	select s.id, s.tenant_id, s.task_id, s.type, s.failing
+	select s.id, s.tenant_id, s.task_id, s.fence, s.type, s.failing
 	from (select n.*, row_number() over (partition by n.host order by n.turn, n.priority desc, n.run_at, n.id) as host_turn from seen n) s
 	where s.host_turn <= s.room order by s.turn, s.priority desc, s.run_at, s.id limit p_most;
 end $$;

@@ -104,9 +104,10 @@ begin
 end $$;
 
 -- Grants, one by one, each within the account's limit, its own line's limit and its campaign's concurrency, to the line whose turn it is: priority first, then whoever was
--- served longest ago. The refused end here. p_per_second, p_per_minute: null for no limit; p_paced false: no limits at all. Of several sweepers one is at it at a time.
+-- served longest ago. The refused end here. What a dial needs is read where it is granted: the statement that calls this looked before the limiter was waited for, and does not
+-- see a call that was queued meanwhile. p_per_second, p_per_minute: null for no limit; p_paced false: no limits at all. Of several sweepers one is at it at a time.
 create function call_claim(p_most integer, p_name text, p_timeout_s integer, p_per_second integer, p_per_minute integer, p_paced boolean)
-	returns table (id uuid, tenant_id uuid, task_id uuid, fence bigint)
+	returns table (id uuid, tenant_id uuid, task_id uuid, fence bigint, number text, from_number text, webhook_url text, status_url text, input json)
 language plpgsql volatile as $$
 declare q record; w record; room integer := p_most; mine integer; why text; p campaign;
 begin
@@ -144,7 +145,9 @@ begin
 			mine := least(room, pace_room(q.host, 1, p.delay_s), p.most - (select g.in_flight from pace g where g.key = q.host));
 		end if;
 		continue when mine <= 0;
-		for w in select k.id, k.tenant_id, k.task_id, c.number from work k join call c on c.tenant_id = k.tenant_id and c.id = k.id
+		for w in select k.id, k.tenant_id, k.task_id, c.number, g.from_number, g.webhook_url, g.status_url, b.input
+				from work k join call c on c.tenant_id = k.tenant_id and c.id = k.id join campaign g on g.tenant_id = k.tenant_id and g.task_id = k.task_id
+				left join task_body b on g.webhook_url is not null and b.tenant_id = k.tenant_id and b.task_id = k.task_id
 				where k.lane = 'call' and k.lane <> 'pull' and k.ready and k.lease_until is null and k.tenant_id = q.tenant_id and k.host = q.host
 				order by k.priority desc, k.run_at, k.id limit least(mine, 500) + 20 for update of k skip locked loop
 			exit when mine <= 0;
@@ -167,11 +170,8 @@ begin
 				where k.tenant_id = w.tenant_id and k.id = w.task_id and k.state = 'pending';
 			update work k set fence = k.fence + 1, attempt = k.attempt + 1, claimed_by = p_name, deadline = now() + make_interval(secs => p_timeout_s + 10),
 					lease_until = now() + make_interval(secs => p_timeout_s + 10)
-				where k.id = w.id returning k.fence into call_claim.fence;
-			call_claim.id := w.id;
-			call_claim.tenant_id := w.tenant_id;
-			call_claim.task_id := w.task_id;
-			return next;
+				where k.id = w.id returning k.fence into fence;
+			return query select w.id, w.tenant_id, w.task_id, fence, w.number::text, w.from_number::text, w.webhook_url::text, w.status_url::text, w.input;
 			mine := mine - 1;
 			room := room - 1;
 		end loop;

@@ -1,12 +1,14 @@
--- What taskgate-sweep takes: by `for update skip locked`, each claim with a new fence (sweep.sql says how).
+-- What taskgate-sweep takes: by `for update skip locked`, each claim with a new fence (sweep.sql says how). lane_pick (migration 0006) chooses with a look of its own, which is
+-- newer than the statement's: what became free in between is left to the next claim, since here its task is still another's. Hence the join of `seen`.
 
 -- name: sweep_handler_claim
 -- Purpose: leases due handler work, fair between tenants. $1 most rows, $2 this sweeper's name, $3 and $4 hosts and how many transfers this
--- sweeper has for each, $5 most for one host, $6 handler timeout in seconds. lane_pick (migration 0006) chooses.
+-- sweeper has for each, $5 most for one host, $6 handler timeout in seconds.
 -- Work whose task has ended meanwhile (a cancel raced with a revival) is deleted here.
 -- Result: one row a task with all that its POST needs. Locks: work by skip locked, then task.
 with picked as materialized (
-	select id, tenant_id, failing from lane_pick('handler', $1::integer, $3::text[], $4::integer[], $5::integer)
+	select p.id, p.tenant_id, p.failing from lane_pick('handler', $1::integer, $3::text[], $4::integer[], $5::integer) p
+		join work seen on seen.id = p.id and seen.fence = p.fence and seen.ready and seen.lease_until is null
 ), moved as (
 	update task t set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = t.attempts + 1
 	from picked p
@@ -34,7 +36,8 @@ from leased m left join task_body b on b.tenant_id = m.tenant_id and b.task_id =
 -- Purpose: the same for deliveries. $1 to $5 as above, $6 webhook timeout in seconds. The body tells of the event as it was: its reason and its
 -- time come from the history. A form that is there already tells of no event. Locks: work by skip locked.
 with picked as materialized (
-	select id, failing from lane_pick('webhook', $1::integer, $3::text[], $4::integer[], $5::integer)
+	select p.id, p.failing from lane_pick('webhook', $1::integer, $3::text[], $4::integer[], $5::integer) p
+		join work seen on seen.id = p.id and seen.fence = p.fence and seen.ready and seen.lease_until is null
 ), leased as (
 	update work w set fence = w.fence + 1, attempt = w.attempt + 1, claimed_by = $2, deadline = now() + make_interval(secs => $6::integer + 10),
 		lease_until = now() + make_interval(secs => $6::integer + 10)
@@ -58,7 +61,8 @@ where d.form is not null or e.seq is not null
 -- is spent). $1 to $5 as above, $6 timeout in seconds. Result: one row a message; provider_id is set where it is to be asked of.
 -- Locks: work by skip locked, then task.
 with picked as materialized (
-	select id, tenant_id, type, failing from lane_pick('sms', $1::integer, $3::text[], $4::integer[], $5::integer)
+	select p.id, p.tenant_id, p.type, p.failing from lane_pick('sms', $1::integer, $3::text[], $4::integer[], $5::integer) p
+		join work seen on seen.id = p.id and seen.fence = p.fence and seen.ready and seen.lease_until is null
 ), moved as (
 	update task t set state = 'processing', event = 'claim', reason = null, started_at = now(), attempts = t.attempts + 1
 	from picked p where t.tenant_id = p.tenant_id and t.id = p.id and t.state = 'pending'
@@ -81,7 +85,8 @@ from leased l join message m on m.tenant_id = l.tenant_id and m.task_id = l.id j
 -- Result: one row a message; lists are texts of one item a line, contents are hexadecimal. Locks: work by skip locked, then task.
 with picked as materialized (
 	select p.id, p.tenant_id, p.failing, sum(m.file_bytes) over (order by p.n) - m.file_bytes as before, m.file_bytes
-	from lane_pick('mail', $1::integer, $3::text[], $4::integer[], $5::integer) with ordinality p(id, tenant_id, task_id, type, failing, n)
+	from lane_pick('mail', $1::integer, $3::text[], $4::integer[], $5::integer) with ordinality p(id, tenant_id, task_id, fence, type, failing, n)
+		join work seen on seen.id = p.id and seen.fence = p.fence and seen.ready and seen.lease_until is null
 		join message m on m.tenant_id = p.tenant_id and m.task_id = p.id
 ), taken as materialized (
 	select id, tenant_id, failing from picked where before = 0 or before + file_bytes <= 33554432
@@ -109,19 +114,16 @@ from leased l join message m on m.tenant_id = l.tenant_id and m.task_id = l.id j
 -- Purpose: grants calls within all limits; what is granted is durable before anything leaves. $1 most rows, $2 this sweeper's name, $3 and $4 unused here, $5 most for one host,
 -- $6 timeout in seconds, $7 calls a second or null, $8 single calls a minute or null, $9 false where nothing is paced. Result: one row a call with all that its dial needs.
 -- Locks: pace rows, the account's first; work by skip locked; call, campaign, task.
-with granted as materialized (
-	select id, tenant_id, task_id, fence from call_claim(least($1::integer, greatest($5::integer - coalesce((select b.taken from unnest($3::text[], $4::integer[]) b(host, taken)
-		where b.host = 'twilio'), 0), 0)), $2, $6::integer, $7::integer, $8::integer, $9::boolean)
-)
-select g.id, g.tenant_id, g.fence, 'twilio' as host, c.number, p.from_number, p.webhook_url, p.status_url, b.input ->> 'voice' as voice, b.input ->> 'language' as language,
-	b.input ->> 'gather_input' as gather_input, b.input ->> 'message' as message, b.input ->> 'custom_data' as custom_data, exists (select from host_state h where h.host = 'twilio' and h.failures > 0) as failing
-from granted g join call c on c.tenant_id = g.tenant_id and c.id = g.id join campaign p on p.tenant_id = g.tenant_id and p.task_id = g.task_id
-left join task_body b on p.webhook_url is not null and b.tenant_id = g.tenant_id and b.task_id = g.task_id
+select g.id, g.tenant_id, g.fence, 'twilio' as host, g.number, g.from_number, g.webhook_url, g.status_url, g.input ->> 'voice' as voice, g.input ->> 'language' as language,
+	g.input ->> 'gather_input' as gather_input, g.input ->> 'message' as message, g.input ->> 'custom_data' as custom_data, exists (select from host_state h where h.host = 'twilio' and h.failures > 0) as failing
+from call_claim(least($1::integer, greatest($5::integer - coalesce((select b.taken from unnest($3::text[], $4::integer[]) b(host, taken) where b.host = 'twilio'), 0), 0)),
+	$2, $6::integer, $7::integer, $8::integer, $9::boolean) g
 
 -- name: sweep_follow_claim
 -- Purpose: calls to ask for, to find or to hang up. $1 to $5 as above, $6 timeout in seconds. Result: one row a call; its work's type says which. Locks: work by skip locked.
 with picked as materialized (
-	select id, tenant_id, type, failing from lane_pick('follow', $1::integer, $3::text[], $4::integer[], $5::integer)
+	select p.id, p.tenant_id, p.type, p.failing from lane_pick('follow', $1::integer, $3::text[], $4::integer[], $5::integer) p
+		join work seen on seen.id = p.id and seen.fence = p.fence and seen.ready and seen.lease_until is null
 ), leased as (
 	update work w set fence = w.fence + 1, claimed_by = $2, deadline = now() + make_interval(secs => $6::integer + 10), lease_until = now() + make_interval(secs => $6::integer + 10)
 	where w.id = any (array(select id from picked)) returning w.id, w.tenant_id, w.fence, w.host, w.type
