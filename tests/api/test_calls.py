@@ -15,6 +15,8 @@ from client import UTC
 from standin_http import Reply
 from waiting import until
 
+pytestmark = pytest.mark.both
+
 TITLES = ["1. Health Check", "2. Queue Single Call", "3. Queue Bulk Calls", "4. Schedule Call", "5. Get Task Status", "6. Cancel Task"]
 PLACEHOLDER = "abc123-def456-ghi789"
 PAST = "2024-01-15T14:00:00Z"

@@ -8,6 +8,8 @@ import pytest
 import document
 from waiting import until
 
+pytestmark = pytest.mark.both
+
 HANDLER = "/demo/handler/lead_followup"
 
 

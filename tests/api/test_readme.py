@@ -9,6 +9,8 @@ import pytest
 
 from stack import TOP, fresh
 
+pytestmark = pytest.mark.both
+
 
 @pytest.fixture(scope="module")
 def blocks():

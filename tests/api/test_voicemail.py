@@ -440,6 +440,7 @@ def test_off_by_default_nobody_is_asked(tenant, receiver):
     assert receiver.at(path) == []
 
 
+@pytest.mark.both
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer has memory of its own")
 @pytest.mark.parametrize("setting", [0, 1])
 def test_an_idle_worker_is_small(make_stack, receiver, setting):

@@ -6,6 +6,8 @@ import json as jsonlib
 import re
 import socket
 
+from waiting import PATIENCE
+
 UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
@@ -84,7 +86,7 @@ class Answer:
 class Client:
     """One keep-alive connection. token None sends none; a request's own headers win."""
 
-    def __init__(self, host, port, token=None, timeout=30):
+    def __init__(self, host, port, token=None, timeout=30 * max(1, PATIENCE)):
         self.host, self.port, self.token, self.timeout = host, port, token, timeout
         self.connection = None
 

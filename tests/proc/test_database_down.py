@@ -15,6 +15,8 @@ from parts import Load, put
 from stack import fresh
 from waiting import until
 
+pytestmark = pytest.mark.both
+
 TIMEOUT = 2        # TASKGATE_REQUEST_TIMEOUT of these stacks
 
 

@@ -16,6 +16,8 @@ from standin_http import Reply
 from standin_twilio import Twilio
 from waiting import PATIENCE, until
 
+pytestmark = pytest.mark.both
+
 COUNT = int(os.environ.get("TASKGATE_SOAK_CALLS", "40"))
 SEED = os.environ.get("TASKGATE_SEED", str(random.randrange(1 << 30)))
 NUMBERS = itertools.count(5570001)

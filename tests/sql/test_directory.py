@@ -443,6 +443,7 @@ LARGE = {
 }
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("word", LARGE)
 def test_a_hundred_thousand_rows(make_database, word):
     """A list as carriers and authorities give it. The bounds are far from what it takes: a minute would mean that something is not linear. A sanitizer sees enough in

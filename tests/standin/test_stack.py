@@ -3,9 +3,11 @@
 import base64
 import json
 import smtplib
+import subprocess
 
+from stack import HERE
 from standin_http import call
-from waiting import until
+from waiting import PATIENCE, until
 
 
 def conf(stack):
@@ -68,3 +70,15 @@ def test_none_runs_unasked(own_stack, twilio, mailbox):
     stack = own_stack(workers=1, **twilio.settings(), **mailbox.settings())
     assert stack.process("twilio") is stack.process("smtp") is None and stack.env["TASKGATE_STANDINS"] == ""
     assert {k: v for k, v in conf(stack).items() if k.startswith(("TWILIO_", "SMTP_"))} == {**twilio.settings(), **mailbox.settings()}
+
+
+def test_the_tour_of_the_calls(own_stack):
+    """./dev try calls, as a newcomer sees it: a call that goes through, one that is cancelled, a campaign with a busy number and one that does not answer."""
+    stack = own_stack(standins=True, workers=1)
+    tour = subprocess.run([str(HERE / "try_calls.sh"), stack.env["TASKGATE_URL"], stack.tenant().token], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          timeout=120 * PATIENCE)
+    said = tour.stdout.decode()
+    assert tour.returncode == 0 and not tour.stderr, said + tour.stderr.decode()
+    single, campaign = said.split("POST /schedule-call")
+    assert "\tSUCCESS\t100\t" in single and '"status": "completed"' in single
+    assert "DELETE /cancel-task/" in campaign and "]  6/6 ended, 2 failed, 0 under way" in campaign and '"status": "SUCCESS"' in campaign
