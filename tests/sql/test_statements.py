@@ -43,3 +43,11 @@ def test_statement_may_be_run_by_its_role(db, name, role, text):
         s.rows(f"prepare p as {text}")
         n = parameters(text)
         assert s.rows("explain execute p" + (f"({', '.join(['null'] * n)})" if n else ""))
+
+
+def test_a_lane_claims_nothing_that_its_own_look_does_not_show():
+    """returned_claim.race says why, for the lane that it is about."""
+    chosen = {name: text for name, text in statements().items() if "lane_pick(" in text}
+    assert set(chosen) == {f"sweep_{lane}_claim" for lane in ("handler", "webhook", "sms", "mail", "follow")}
+    for name, text in chosen.items():
+        assert "join work seen on seen.id = p.id and seen.fence = p.fence and seen.ready and seen.lease_until is null" in text, name
