@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The documented examples, taken from the document's text: host, port and token are exchanged, and nothing else. Each runs on a fresh directory, since some
 exclude each other."""
+import json
 import pathlib
+import re
 
 import pytest
 
@@ -194,3 +196,52 @@ def test_error_tables_are_those_that_are_tested(text, title):
 
 def test_every_endpoint_of_the_document_has_a_table_of_errors(examples):
     assert set(ERRORS) == set(examples)
+
+
+# -- the tables of parameters and of states --
+
+PUTS = {"Create Voicemail Task": "Get Voicemail Task Status", "Create Generic Task": "Get Generic Task Status", "Create Callback Finish Task (PUT)": "Get Task Status"}
+WRONG = {"string": 17, "integer": "seventeen", "boolean": "perhaps", "object": "none", "array": "none"}
+
+
+@pytest.mark.parametrize("title", PUTS)
+def test_body_parameters_are_as_the_table_says(text, directory, examples, title):
+    """What is required is missed by its name, what has the wrong type is refused by its name, and the rest may be left out."""
+    example = examples[title]
+    body, rows = json.loads(example.body), document.table(text, title, "Request Body Parameters")
+    before = directory.footprint()
+    for name, kind, required, _ in [(r[0].strip("`"), *r[1:]) for r in rows]:
+        def refused(changed):
+            answer = directory.api.put(example.path, changed)
+            assert answer.status == (422 if name == "payload" else 400) and answer.json["error"]["details"]["field"] == name, f"{name}: {answer!r}"
+        refused(body | {name: WRONG[kind.split("[")[0].split("<")[0]]})
+        if required == "Yes":
+            refused({k: v for k, v in body.items() if k != name})
+    assert directory.footprint() == before
+    needed = {r[0].strip("`") for r in rows if r[2] == "Yes"}
+    assert set(body) - {r[0].strip("`") for r in rows} == set()
+    directory.api.put(example.path, {k: v for k, v in body.items() if k in needed}).ok(201)
+
+
+@pytest.mark.parametrize("made, title", [(k, v) for k, v in PUTS.items()])
+def test_query_parameters_are_as_the_table_says(text, directory, examples, made, title):
+    send(directory, examples[made]).ok(201)
+    path = examples[made].path if title != "Get Task Status" else "/task/" + examples[made].path.rsplit("/", 1)[1]
+    rows = document.table(text, title, "Query Parameters")
+    until(lambda: directory.api.get(path).data["status"] == "completed", "its end")
+    bare = directory.api.get(path).ok().data
+    for name, kind, required, words in [(r[0].strip("`"), *r[1:]) for r in rows]:
+        assert (kind, required) == ("boolean", "No")
+        default = re.search(r"default: `(true|false)`", words).group(1)
+        assert set(directory.api.get(f"{path}?{name}={default}").ok().data) == set(bare)
+        assert set(directory.api.get(f"{path}?{name}={'false' if default == 'true' else 'true'}").ok().data) != set(bare)
+        directory.api.get(f"{path}?{name}=perhaps").refused(400, "INVALID_REQUEST", name)
+
+
+def test_status_values_are_the_tables(text, tenant):
+    """Each is a filter of the list, and nothing else is."""
+    words = [r[0].strip("`") for r in document.table(text, "Get Task Status", "Task Status Values")]
+    for word in words:
+        tenant.api.get(f"/task?status={word}").ok()
+    assert set(words) == {r["name"] for r in tenant.stack.rows("select distinct s as name from state_edge g, unnest(array[g.from_state, g.to_state]) s where g.machine = 'disposition' and s <> '-'")}
+    tenant.api.get("/task?status=done").refused(400, "INVALID_REQUEST", "status")
