@@ -125,6 +125,7 @@ def test_its_whole_life(tenant, template, mailbox):
     assert [(h["status"], h["message"]) for h in task_row["history"]] == [
         ("pending", "Task created"), ("processing", "Email queued for delivery"), ("completed", "Email sent successfully")]
     assert task_row["type"] == "email" and task_row["details"]["attachments_count"] == 2 and task_row["result"]["sent"] is True and task_row["result"]["recipients"] == 3
+    assert bcc not in json.dumps(task_row) + tenant.api.get("/task?type=email&limit=100").body.decode()
 
 
 TEXTS = ["", "one line", ".\n..\n.leading dot\n", "a\r\nb\rc\nd", "x" * 5000, "trailing blanks   \n\ttab \n", "From here\n>From there", "= equals =3D and =\n", "ends with newline\n", "😀" * 300]
@@ -226,6 +227,8 @@ def test_not_configured_is_told_and_named(make_stack, mailbox, missing):
     mail = {"to": ["a@example.com"], "subject": "x", "template": "voicemail", "template_data": {k: "x" for k in ("caller_id", "timestamp", "duration", "audio_url")}}
     tenant.api.put("/email", mail).refused(500, "internal_error", words=f"{missing} is not set")
     assert tenant.footprint() == before
+    if missing == "SMTP_FROM":
+        assert tenant.api.put("/email", mail | {"from": "sales@example.com"}).ok(201).data["from"] == "sales@example.com"
 
 
 # -- sizes --
@@ -322,10 +325,11 @@ def test_one_connection_for_many(own_stack):
 
 
 def test_the_callers_webhook(tenant, plain, receiver):
-    path = f"/{fresh('hook')}"
-    task = send(tenant, plain, callback_url=receiver.script(path, Hook()))["task_id"]
+    path, hidden = f"/{fresh('hook')}", address()
+    task = send(tenant, plain, bcc=[hidden], callback_url=receiver.script(path, Hook()))["task_id"]
     seen, = receiver.wait(path)
     told = json.loads(seen.body)
+    assert hidden not in seen.body.decode()
     assert (told["event"], told["task_id"], told["type"], told["result"]["sent"]) == ("task.completed", task, "email", True)
 
 
