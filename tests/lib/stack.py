@@ -3,6 +3,8 @@
 
 Parts are started, stopped and killed one by one (`fcgi`, `nginx`, `sweep`, `pg`); a kill goes to the pid that stack.sh kept, after its
 start time was found to be the same."""
+import atexit
+import collections
 import itertools
 import json
 import os
@@ -152,6 +154,28 @@ class Tenant:
         return until(there, lambda: f"status {wanted} of {entity}; the last one was {last}", seconds)
 
 
+USES = collections.Counter()
+
+
+def looked_through(name, args):
+    """Under a sanitizer: the first uses of each command are looked through for leaks, which takes as long as all else that a command does."""
+    asan = os.environ.get("ASAN_OPTIONS")
+    USES[name, *args[:2]] += 1
+    return {"ASAN_OPTIONS": f"{asan}:detect_leaks=0"} if asan and USES[name, *args[:2]] > 3 else {}
+
+
+class Kept:
+    """What a run of tests makes once: folder, gone with the run."""
+    folder = None
+
+    @classmethod
+    def cluster(cls):
+        if cls.folder is None:
+            cls.folder = tempfile.mkdtemp(prefix="taskgate-cluster.")
+            atexit.register(shutil.rmtree, cls.folder, ignore_errors=True)
+        return cls.folder
+
+
 class Stack:
     """settings: KEY=VALUE of taskgate.conf. parts: 'all', or 'pg' for a migrated database without programs. standins: the dev stack's own
     stand-ins run beside it; a test that scripts them passes twilio.settings() and mailbox.settings() (conftest.py) instead."""
@@ -174,6 +198,7 @@ class Stack:
         for name in list(env):
             if name.startswith(("TASKGATE_", "LOG_", "TWILIO_", "SMTP_")) and name not in ("TASKGATE_BUILD", "TASKGATE_SHARED"):
                 del env[name]
+        env["TASKGATE_CLUSTER"] = Kept.cluster()
         done = subprocess.run([str(HERE / "stack.sh"), verb, str(self.link), *map(str, args)], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, timeout=180)
         if check and done.returncode != 0:
@@ -279,8 +304,9 @@ class Stack:
 
     def program(self, name, *args, check=True, env=None, timeout=60):
         """Runs a program of the build with this stack's settings file. Gives the CompletedProcess, as text."""
+        env = dict(os.environ, **looked_through(name, args), **(env or {}))
         done = subprocess.run([str(BUILD / name), "--config", str(self.dir / "taskgate.conf"), *map(str, args)], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout, env=dict(os.environ, **(env or {})))
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout, env=env)
         if check and done.returncode != 0:
             raise AssertionError(f"{name} {' '.join(map(str, args))}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done

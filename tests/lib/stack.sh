@@ -31,33 +31,35 @@ die() { local code=$1; shift; say "stack: $*"; exit "$code"; }
 
 # -- the folder -------------------------------------------------------------------------------------------------------------------------
 
-pg_user() { if getent passwd postgres >/dev/null; then echo postgres; else echo nobody; fi; }
+# Many stacks come and go in a check, so what is asked often here forks as little as it can, and is kept.
+pg_user='' pg_group='' bin=''
+
+# Sets pg_user and pg_group: whom PostgreSQL runs as where root calls.
+find_pg_user() {
+	[ -z "$pg_user" ] || return 0
+	pg_user=postgres
+	pg_group=$(id -g postgres 2>/dev/null) || { pg_user=nobody; pg_group=$(id -g nobody); }
+}
 
 # Runs a command as the user that PostgreSQL runs as: the caller, or, as root, an ordinary user.
 as_pg() {
-	if [ "$(id -u)" -eq 0 ]; then
-		local user; user=$(pg_user)
-		(cd / && exec setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups -- env HOME=/ "$@")
+	if [ "$EUID" -eq 0 ]; then
+		find_pg_user
+		(cd / && HOME=/ exec setpriv --reuid="$pg_user" --regid="$pg_group" --init-groups -- "$@")
 	else
 		"$@"
 	fi
 }
 
-pg_bin() {
-	local best
-	best=$(printf '%s\n' /usr/lib/postgresql/*/bin/postgres | sort -V | tail -n 1)
-	if [ -x "$best" ]; then
-		dirname "$best"
-	elif command -v postgres >/dev/null; then
-		dirname "$(command -v postgres)"
-	else
-		die 78 "no PostgreSQL server found; on Debian: apt-get install postgresql"
-	fi
+# Sets bin to the folder of PostgreSQL's server programs, the newest that there are.
+find_pg_bin() {
+	[ -z "$bin" ] || return 0
+	bin=$(printf '%s\n' /usr/lib/postgresql/*/bin/postgres | sort -V | tail -n 1)
+	[ -x "$bin" ] || bin=$(command -v postgres) || die 78 "no PostgreSQL server found; on Debian: apt-get install postgresql"
+	bin=${bin%/*}
 }
 
-reachable() {
-	[ "$(id -u)" -ne 0 ] || as_pg test -x "$1" 2>/dev/null
-}
+reachable() { [ "$EUID" -ne 0 ] || as_pg test -x "$1" 2>/dev/null; }
 
 # Sets S to the real folder behind DIR. Sockets need a short path and, as root, one that PostgreSQL's user can walk.
 lay_folder() {
@@ -79,11 +81,11 @@ lay_folder() {
 	mkdir -p "$S/run" "$S/run/sweep.d" "$S/log" "$S/nginx" "$S/tmp" "$S/pg"
 	# Connections need no password, so nobody else may come near the sockets.
 	chmod 0700 "$S" "$S/pg"
-	if [ "$(id -u)" -eq 0 ]; then
-		local user; user=$(pg_user)
-		chown "root:$(id -g "$user")" "$S"
+	if [ "$EUID" -eq 0 ]; then
+		find_pg_user
+		chown "root:$pg_group" "$S"
 		chmod 0710 "$S"
-		chown "$user:$(id -g "$user")" "$S/pg"
+		chown "$pg_user:$pg_group" "$S/pg"
 	fi
 }
 
@@ -102,17 +104,18 @@ remember() {
 
 # -- processes --------------------------------------------------------------------------------------------------------------------------
 
-# The clock tick a process was started at; empty where there is none. The name may hold blanks and brackets, so it is cut off first.
-start_time() {
-	local stat
-	{ stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 0
+# Sets tick to the clock tick that a process was started at; empty where there is none. The name may hold blanks and brackets, so it is cut off first.
+find_start() {
+	local stat=''
+	tick=''
+	{ read -r -d '' stat <"/proc/$1/stat"; } 2>/dev/null || [ -n "$stat" ] || return 0
 	# shellcheck disable=SC2086
 	set -- ${stat##*) }
-	[ "$1" = Z ] || echo "${20}"
+	[ "$1" = Z ] || tick=${20}
 }
 
 # note_pid NAME PID PROGRAM: the start time stays the same through exec, so a child may be noted before it has become the program.
-note_pid() { echo "$2 $(start_time "$2") $(realpath "$3")" >"$S/run/$1.pid"; }
+note_pid() { find_start "$2"; echo "$2 $tick $(realpath "$3")" >"$S/run/$1.pid"; }
 
 # Sets pid where the part runs.
 running() {
@@ -120,7 +123,8 @@ running() {
 	pid=''
 	[ -s "$S/run/$1.pid" ] || return 1
 	read -r pid started _ <"$S/run/$1.pid" || true
-	[ -n "$started" ] && [ "$(start_time "$pid")" = "$started" ]
+	find_start "$pid"
+	[ -n "$started" ] && [ "$tick" = "$started" ]
 }
 
 # A killed master may leave workers: those of its session that run the same program.
@@ -281,12 +285,18 @@ smtp_start() {
 
 # -- PostgreSQL -------------------------------------------------------------------------------------------------------------------------
 
+# TASKGATE_CLUSTER is a folder for a cluster that is set up and at rest: a run of tests keeps its first stack's, and its others begin with a copy.
 pg_init() {
-	local bin; bin=$(pg_bin)
 	[ ! -s "$S/pg/data/PG_VERSION" ] || return 0
 	as_pg rm -rf "$S/pg/data"
-	as_pg "$bin/initdb" -D "$S/pg/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$S/log/initdb.log" 2>&1 ||
-		{ tail_of "$S/log/initdb.log"; die 70 "initdb failed"; }
+	if [ -e "${TASKGATE_CLUSTER:-}/complete" ]; then
+		cp -a "$TASKGATE_CLUSTER/data" "$S/pg/data"
+		: >"$S/run/copied"
+	else
+		find_pg_bin
+		as_pg "$bin/initdb" -D "$S/pg/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$S/log/initdb.log" 2>&1 ||
+			{ tail_of "$S/log/initdb.log"; die 70 "initdb failed"; }
+	fi
 	as_pg tee -a "$S/pg/data/postgresql.conf" >/dev/null <<-CONF
 		listen_addresses = ''
 		unix_socket_directories = '$S/pg'
@@ -322,8 +332,8 @@ pg_running() {
 }
 
 pg_start() {
-	local bin; bin=$(pg_bin)
 	pg_running && return 0
+	find_pg_bin
 	# A stale file may name a process that lives and is somebody else's, and then PostgreSQL would not start. The file also guards the
 	# data against backends that outlived a killed postmaster, so those must be gone first.
 	wait_for 20 pg_no_process || die 75 "processes of a former PostgreSQL are still ending in $S/pg/data"
@@ -335,21 +345,32 @@ pg_start() {
 
 pg_stop() {
 	pg_running || return 0
-	as_pg "$(pg_bin)/pg_ctl" -D "$S/pg/data" -m "${1:-fast}" -w -t 60 stop >"$S/log/pg_ctl.log" 2>&1 ||
+	find_pg_bin
+	as_pg "$bin/pg_ctl" -D "$S/pg/data" -m "${1:-fast}" -w -t 60 stop >"$S/log/pg_ctl.log" 2>&1 ||
 		{ tail_of "$S/log/pg_ctl.log"; die 70 "PostgreSQL did not stop"; }
 }
 
-admin_psql() { env -i PATH="$PATH" "$(pg_bin)/psql" -X -q -v ON_ERROR_STOP=1 -h "$S/pg" -p 5432 -U postgres "$@"; }
+admin_psql() { find_pg_bin; env -i PATH="$PATH" "$bin/psql" -X -q -v ON_ERROR_STOP=1 -h "$S/pg" -p 5432 -U postgres "$@"; }
+
+keep_cluster() {
+	if [ -z "${TASKGATE_CLUSTER:-}" ] || [ -e "$TASKGATE_CLUSTER/complete" ]; then return 0; fi
+	pg_stop
+	cp -a "$S/pg/data" "$TASKGATE_CLUSTER/data"
+	: >"$TASKGATE_CLUSTER/complete"
+	pg_start
+}
 
 db_setup() {
 	need_program taskgatectl
 	write_conf
+	[ ! -e "$S/run/copied" ] || return 0
 	admin_psql -d postgres -f "$top/sql/roles.sql" >"$S/log/setup.log" 2>&1 || { tail_of "$S/log/setup.log"; die 70 "the roles could not be made"; }
 	if [ -z "$(admin_psql -d postgres -Atc "select 1 from pg_database where datname = 'taskgate'")" ]; then
 		admin_psql -d postgres -c 'create database taskgate owner taskgate_owner'
 	fi
 	"$build/taskgatectl" --config "$S/taskgate.conf" migrate >"$S/log/setup.log" 2>&1 ||
 		{ tail_of "$S/log/setup.log"; die 70 "the migrations did not run"; }
+	keep_cluster
 }
 
 # -- taskgate-fcgi ----------------------------------------------------------------------------------------------------------------------
@@ -388,13 +409,12 @@ port_taken() {
 }
 
 write_nginx() {
-	local f user=''
-	[ "$(id -u)" -ne 0 ] || user='user root;'
+	local user=''
+	[ "$EUID" -ne 0 ] || user='user root;'
 	rm -rf "$S/nginx/taskgate"
 	mkdir -p "$S/nginx/taskgate"
-	for f in "$top"/nginx/*.conf; do
-		sed "s#unix:/run/taskgate/fcgi.sock#unix:$S/run/fcgi.sock#" "$f" >"$S/nginx/taskgate/${f##*/}"
-	done
+	cp "$top"/nginx/*.conf "$S/nginx/taskgate"
+	sed -i "s#unix:/run/taskgate/fcgi.sock#unix:$S/run/fcgi.sock#" "$S/nginx/taskgate"/*.conf
 	sed -e "s#@USER@#$user#; s#@RUN@#$S/run#; s#@LOG@#$S/log#; s#@TMP@#$S/tmp#; s#@PORT@#$port#" \
 		-e "/@EXTRA@/{
 r ${extra:-/dev/null}
