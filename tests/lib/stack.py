@@ -200,7 +200,7 @@ class Stack:
                 del env[name]
         env["TASKGATE_CLUSTER"] = Kept.cluster()
         done = subprocess.run([str(HERE / "stack.sh"), verb, str(self.link), *map(str, args)], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, timeout=180)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, timeout=180 * max(1, PATIENCE))
         if check and done.returncode != 0:
             raise AssertionError(f"stack.sh {verb}: {done.returncode}\n{done.stdout.decode()}{done.stderr.decode()}")
         return done
@@ -302,7 +302,7 @@ class Stack:
 
     # -- the programs --
 
-    def program(self, name, *args, check=True, env=None, timeout=60):
+    def program(self, name, *args, check=True, env=None, timeout=60 * max(1, PATIENCE)):
         """Runs a program of the build with this stack's settings file. Gives the CompletedProcess, as text."""
         env = dict(os.environ, **looked_through(name, args), **(env or {}))
         done = subprocess.run([str(BUILD / name), "--config", str(self.dir / "taskgate.conf"), *map(str, args)], stdin=subprocess.DEVNULL,
