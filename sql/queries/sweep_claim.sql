@@ -111,8 +111,8 @@ from leased l join message m on m.tenant_id = l.tenant_id and m.task_id = l.id j
 		string_agg(encode(f.content, 'hex'), E'\n' order by f.n) as contents from message_file f where f.tenant_id = l.tenant_id and f.task_id = l.id) f on true
 
 -- name: sweep_call_claim
--- Purpose: grants calls within all limits; what is granted is durable before anything leaves. $1 most rows, $2 this sweeper's name, $3 and $4 unused here, $5 most for one host,
--- $6 timeout in seconds, $7 calls a second or null, $8 single calls a minute or null, $9 false where nothing is paced. Result: one row a call with all that its dial needs.
+-- Purpose: grants calls within all limits; what is granted is durable before anything leaves. $1 most rows, $2 this sweeper's name, $3 and $4 hosts and how many transfers this
+-- sweeper has for each, $5 most for one host, $6 timeout in seconds, $7 calls a second or null, $8 single calls a minute or null, $9 false where nothing is paced. Result: one row a call with all that its dial needs.
 -- Locks: pace rows, the account's first; work by skip locked; call, campaign, task.
 select g.id, g.tenant_id, g.fence, 'twilio' as host, g.number, g.from_number, g.webhook_url, g.status_url, g.input ->> 'voice' as voice, g.input ->> 'language' as language,
 	g.input ->> 'gather_input' as gather_input, g.input ->> 'message' as message, g.input ->> 'custom_data' as custom_data, exists (select from host_state h where h.host = 'twilio' and h.failures > 0) as failing

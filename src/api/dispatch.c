@@ -14,7 +14,7 @@
 #include "taskgate/nudge.h"
 #include "taskgate/route.h"
 
-#define BYTES_A_SECOND (1024 * 1024)
+#define BYTES_A_SECOND (1024 * 1024)   /* of a body, on its way into the database */
 #define TRIES 4                /* of a transaction that met a deadlock or a serialization failure */
 #define REFUSALS_A_MINUTE 30   /* written to the audit for one principal */
 

@@ -5,6 +5,7 @@ Parts are started, stopped and killed one by one (`fcgi`, `nginx`, `sweep`, `pg`
 start time was found to be the same."""
 import atexit
 import collections
+import functools
 import itertools
 import json
 import os
@@ -164,16 +165,12 @@ def looked_through(name, args):
     return {"ASAN_OPTIONS": f"{asan}:detect_leaks=0"} if asan and USES[name, *args[:2]] > 3 else {}
 
 
-class Kept:
-    """What a run of tests makes once: folder, gone with the run."""
-    folder = None
-
-    @classmethod
-    def cluster(cls):
-        if cls.folder is None:
-            cls.folder = tempfile.mkdtemp(prefix="taskgate-cluster.")
-            atexit.register(shutil.rmtree, cls.folder, ignore_errors=True)
-        return cls.folder
+@functools.cache
+def cluster_folder():
+    """Where the first stack of a run keeps its cluster for the others; gone with the run."""
+    folder = tempfile.mkdtemp(prefix="taskgate-cluster.")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 class Stack:
@@ -198,7 +195,7 @@ class Stack:
         for name in list(env):
             if name.startswith(("TASKGATE_", "LOG_", "TWILIO_", "SMTP_")) and name not in ("TASKGATE_BUILD", "TASKGATE_SHARED"):
                 del env[name]
-        env["TASKGATE_CLUSTER"] = Kept.cluster()
+        env["TASKGATE_CLUSTER"] = cluster_folder()
         done = subprocess.run([str(HERE / "stack.sh"), verb, str(self.link), *map(str, args)], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, timeout=180 * max(1, PATIENCE))
         if check and done.returncode != 0:

@@ -5,6 +5,8 @@ import json
 import smtplib
 import subprocess
 
+import pytest
+
 from stack import HERE
 from standin_http import call
 from waiting import PATIENCE, until
@@ -72,6 +74,7 @@ def test_none_runs_unasked(own_stack, twilio, mailbox):
     assert {k: v for k, v in conf(stack).items() if k.startswith(("TWILIO_", "SMTP_"))} == {**twilio.settings(), **mailbox.settings()}
 
 
+@pytest.mark.both
 def test_the_tour_of_the_calls(own_stack):
     """./dev try calls, as a newcomer sees it: a call that goes through, one that is cancelled, a campaign with a busy number and one that does not answer."""
     stack = own_stack(standins=True, workers=1)
