@@ -14,15 +14,17 @@ import threading
 import pytest
 
 import stack as stacks
+from waiting import PATIENCE
 
 SMTP = pytest.importorskip("aiosmtpd.smtp")
 PROGRAM = stacks.BUILD / "tests/out/transfers"
+ENOUGH_MS = round(10000 * max(1, PATIENCE))       # where the time that it takes is not the question
 
 
 def transfers(*several, together=False, ca="", proxy=""):
     """Runs them and gives how each ended, in the order of their ends."""
     done = subprocess.run([PROGRAM, "together" if together else "one_by_one", ca, proxy], input=json.dumps(several), capture_output=True, text=True,
-                          timeout=120, check=False)
+                          timeout=120 * max(1, PATIENCE), check=False)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -36,11 +38,11 @@ def file(name, data, type="application/pdf"):
     return {"name": name, "type": type, "base64": base64.b64encode(data).decode()}
 
 
-def send(server, *mails, timeout_ms=10000, **options):
+def send(server, *mails, timeout_ms=ENOUGH_MS, **options):
     return transfers(*({"url": server.url, "mail": m, "timeout_ms": timeout_ms} for m in mails), **options)
 
 
-def send_one(server, timeout_ms=10000, **members):
+def send_one(server, timeout_ms=ENOUGH_MS, **members):
     return send(server, mail(**members), timeout_ms=timeout_ms)[0]
 
 
