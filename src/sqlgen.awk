@@ -153,7 +153,7 @@ END {
 		print "#endif"
 	} else {
 		print "#include <stddef.h>"
-		print "#include \"taskgate/stmt_gen.h\"\n"
+		print "#include \"taskgate/db/stmt_gen.h\"\n"
 		print "const struct tg_sql_text tg_sql_texts[TG_SQL__MAX + 1] = {"
 		for (i = 1; i <= count; i++)
 			printf "\t{ \"%s\",\n\t  %s,\n\t  %d },\n", names[i], literal(texts[i]), params[i]

@@ -3,13 +3,13 @@
  * audio URLs to be asked for, what asks. */
 #include <stdlib.h>
 
-#include "taskgate/clock.h"
-#include "taskgate/conf.h"
-#include "taskgate/dispatch.h"
-#include "taskgate/log.h"
-#include "taskgate/out.h"
-#include "taskgate/proc.h"
-#include "taskgate/route.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/serve/dispatch.h"
+#include "taskgate/base/log.h"
+#include "taskgate/out/out.h"
+#include "taskgate/proc/proc.h"
+#include "taskgate/serve/route.h"
 
 static struct tg_server server;
 static struct tg_slot *slot;

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "taskgate/conf.h"
-#include "taskgate/log.h"
-#include "taskgate/sweep.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/base/log.h"
+#include "taskgate/sweep/sweep.h"
 
 static const char usage[] =
 	"usage: taskgate-sweep [--config FILE] [--once | -n]\n"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * taskgatectl: the operator's program, see taskgatectl(1). Everything is in src/ctl. */
-#include "taskgate/ctl.h"
+#include "taskgate/ctl/ctl.h"
 
 int main(int argc, char **argv)
 {

@@ -2,7 +2,7 @@
  * arena: owns the memory of one request or one sweep pass. Promises that every block is aligned for any type and lives
  * until reset, and that the chunk the arena was made with is kept for ever, so that an ordinary request asks malloc for
  * nothing. Never returns NULL, never gives a block back alone. */
-#include "taskgate/arena.h"
+#include "taskgate/base/arena.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "taskgate/log.h"
+#include "taskgate/base/log.h"
 
 #define ALIGNMENT _Alignof(max_align_t)
 #define CHUNK_MAX (1024 * 1024)    /* chunks double up to this */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * clock: reads the machine's monotonic clock, for deadlines and durations within one process. Promises that it never
  * goes back. Never tells the time of day. */
-#include "taskgate/clock.h"
+#include "taskgate/base/clock.h"
 
 #include <stdlib.h>
 #include <time.h>

@@ -2,7 +2,7 @@
  * conf: owns the values of all settings (conf_table.h). Promises that after a load every value is within its bounds,
  * whoever set it, and that a refusal names setting, origin and reason but never the value of a secret. Never changes
  * a value after the load, never writes to the environment. */
-#include "taskgate/conf.h"
+#include "taskgate/base/conf.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -21,7 +21,7 @@ enum { OPEN, SECRET };
 static const struct tg_conf_row rows[] = {
 #define ROW(name, type, min, max, def, secrecy, help) \
 	[TG_CONF_##name] = { #name, #type, min, max, def, secrecy == SECRET, help },
-#include "taskgate/conf_table.h"
+#include "taskgate/base/conf_table.h"
 #undef ROW
 };
 

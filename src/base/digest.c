@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * digest: owns the one way to libcrypto. Promises a digest or an abort: libcrypto fails here only where its
  * installation is broken, and a token must not be compared with half a digest. Never keeps data or keys. */
-#include "taskgate/digest.h"
+#include "taskgate/base/digest.h"
 
 #include <assert.h>
 #include <errno.h>

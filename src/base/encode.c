@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * encode: the encodings of text.h: UTF-8, hexadecimal digits, base64, percent escapes, UUIDs. Promises to refuse what is
  * not exactly of the form, never to guess. Never depends on the locale: isalpha() and its like do. */
-#include "taskgate/text.h"
+#include "taskgate/base/text.h"
 
 #include <stdint.h>
 #include <string.h>

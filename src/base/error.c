@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * error: owns the table of failures (error_table.h) and the one way of filling a struct tg_error. Promises that the
  * texts in it are whole characters and NUL-terminated, however long the input was. Never allocates, never logs. */
-#include "taskgate/error.h"
+#include "taskgate/base/error.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 
 static const struct tg_error_row rows[] = {
 #define ROW(name, word, http, exit_code, retryable, text) [TG_E_##name] = { word, http, exit_code, retryable, text },
-#include "taskgate/error_table.h"
+#include "taskgate/base/error_table.h"
 #undef ROW
 };
 

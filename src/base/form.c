@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * form: owns the reading and writing of web forms. Promises that what is read is valid UTF-8 without NUL, each part decoded once, and that what is written reads back
  * the same. Never looks at what the names mean. */
-#include "taskgate/form.h"
+#include "taskgate/base/form.h"
 
 #include <string.h>
 

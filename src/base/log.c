@@ -2,7 +2,7 @@
  * log: owns standard error. Promises one write per line, lines of at most 4096 bytes (so that several processes may
  * share a pipe), valid UTF-8 and no control character in them, and in JSON format one valid object a line. Its time is
  * this machine's wall clock, which nothing else of taskgate looks at. Never allocates, never fails its caller. */
-#include "taskgate/log.h"
+#include "taskgate/base/log.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "taskgate/text.h"
+#include "taskgate/base/text.h"
 
 #define LINE_SIZE 4096
 #define LINE_END 16            /* kept free for what closes a line that was cut */

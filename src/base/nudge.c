@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * nudge: owns the names under RUN_DIR/sweep.d. Promises that sending never waits and never fails the sender; a nudge is a hint, the
  * sweeper's poll is the truth. It never reads another process's mind: a socket that refuses is one that nobody holds. */
-#include "taskgate/nudge.h"
+#include "taskgate/base/nudge.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * sms: owns the GSM 7-bit alphabet as Unicode code points, and the arithmetic of parts. */
-#include "taskgate/sms.h"
+#include "taskgate/base/sms.h"
 
 #include <stdint.h>
 

@@ -2,7 +2,7 @@
  * timestamp: reads the times that clients send and PostgreSQL prints, and writes them as the other side reads them.
  * Promises that every field was range-checked and that what it gives is UTC. Never asks a locale or TZ, and a clock in
  * tg_time_wall() alone. */
-#include "taskgate/clock.h"
+#include "taskgate/base/clock.h"
 
 #include <assert.h>
 #include <stddef.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * twilio: owns the making and checking of Twilio's signatures. Of a name that comes more than once each different value counts once, as Twilio's own library has it.
  * Never says how far a wrong signature was right. */
-#include "taskgate/twilio.h"
+#include "taskgate/base/twilio.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "taskgate/digest.h"
+#include "taskgate/base/digest.h"
 
 static int by_name_and_value(const void *a, const void *b)
 {

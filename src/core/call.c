@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "statement.h"
-#include "taskgate/call.h"
-#include "taskgate/clock.h"
+#include "taskgate/core/call.h"
+#include "taskgate/base/clock.h"
 
 #define ACTIVE_MOST "1000"
 

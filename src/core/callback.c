@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * callback: voicemails and finished callbacks, one statement each. Promises that a callback is finished once, with everything that follows from it or with nothing. */
 #include "statement.h"
-#include "taskgate/callback.h"
+#include "taskgate/core/callback.h"
 
 enum tg_rc tg_voicemail_create(struct tg_tx *tx, const struct tg_voicemail *v, struct tg_rows *rows)
 {

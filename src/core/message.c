@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "statement.h"
-#include "taskgate/message.h"
+#include "taskgate/core/message.h"
 
 enum tg_rc tg_sms_create(struct tg_tx *tx, const struct tg_sms *m, struct tg_rows *rows)
 {

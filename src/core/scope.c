@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * scope: owns the list of scopes. Whether a caller holds one is decided by enter() in the database, never here. */
-#include "taskgate/scope.h"
+#include "taskgate/core/scope.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * state: owns the table of edges and folds it into next[machine][state][event] at the first question. Promises that an empty cell means
  * "refused". Never decides anything by itself: whoever changes a task asks the database, whose trigger holds the same rows. */
-#include "taskgate/state.h"
+#include "taskgate/core/state.h"
 
 #include <assert.h>
 #include <string.h>

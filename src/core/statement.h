@@ -3,7 +3,7 @@
 #ifndef TASKGATE_STATEMENT_H
 #define TASKGATE_STATEMENT_H
 
-#include "taskgate/tx.h"
+#include "taskgate/db/tx.h"
 
 /* A look-up by $1. TG_E_NOTFOUND "there is no <what> <$1>" where it gives no row. */
 enum tg_rc statement_find(struct tg_tx *, enum tg_sql, const char *const *params, int n, const char *what, struct tg_rows *) TG_MUSTCHECK;

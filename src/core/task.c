@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "statement.h"
-#include "taskgate/task.h"
+#include "taskgate/core/task.h"
 
 static const char *sql_bool(bool b)
 {

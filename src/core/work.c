@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "taskgate/work.h"
+#include "taskgate/core/work.h"
 
 enum tg_rc tg_work_claim(struct tg_tx *tx, const char *types, const char *max, const char *lease_seconds, const char *worker, struct tg_rows *rows)
 {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "taskgate/ctl.h"
+#include "taskgate/ctl/ctl.h"
 
 #define NOBODY "00000000-0000-0000-0000-000000000000"
 #define BATCH 5000

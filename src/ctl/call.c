@@ -3,9 +3,9 @@
  * nothing here dials anybody, and that an unknown call is settled only by a person who says which way. */
 #include <string.h>
 
-#include "taskgate/conf.h"
-#include "taskgate/ctl.h"
-#include "taskgate/nudge.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/ctl/ctl.h"
+#include "taskgate/base/nudge.h"
 
 #define LIST_MOST "1000"
 

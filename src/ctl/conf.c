@@ -3,8 +3,8 @@
  * is one, nor the password inside a connection string or URL. */
 #include <string.h>
 
-#include "taskgate/conf.h"
-#include "taskgate/ctl.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/ctl/ctl.h"
 
 static const char *const origins[] = { [TG_CONF_DEFAULT] = "default", [TG_CONF_FILE] = "file", [TG_CONF_ENVIRONMENT] = "environment" };
 

@@ -2,7 +2,7 @@
  * csv: reads and writes RFC 4180. Owns nothing: fields are unquoted in the text that the caller lends. Promises that each byte is looked at a
  * fixed number of times, that what is not RFC 4180 is refused with its line and never guessed at, and that what it writes it reads again.
  * Never knows what a field means, and never bends a field for a spreadsheet: a text that begins with "=" stays one. */
-#include "taskgate/csv.h"
+#include "taskgate/ctl/csv.h"
 
 #include <assert.h>
 #include <string.h>

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "taskgate/conf.h"
-#include "taskgate/ctl.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/ctl/ctl.h"
 
 #define FIRST_CHUNK (64 * 1024)
 

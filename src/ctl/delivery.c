@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "taskgate/conf.h"
-#include "taskgate/ctl.h"
-#include "taskgate/nudge.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/ctl/ctl.h"
+#include "taskgate/base/nudge.h"
 
 static enum tg_rc list(struct tg_ctl *ctl)
 {

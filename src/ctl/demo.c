@@ -2,10 +2,10 @@
  * demo: puts the demonstration directory of the first tenant back as it was. Touches its own rows alone: nothing that somebody added is lost. */
 #include <string.h>
 
-#include "taskgate/clock.h"
-#include "taskgate/conf.h"
-#include "taskgate/ctl.h"
-#include "taskgate/migrate_files.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/ctl/ctl.h"
+#include "taskgate/db/migrate_files.h"
 
 #define WAIT_MS 60000
 

@@ -2,8 +2,8 @@
  * directory: tenants, users, customers and personas. An `add` of something that is there already is refused, except a persona's. */
 #include <string.h>
 
-#include "taskgate/ctl.h"
-#include "taskgate/digest.h"
+#include "taskgate/ctl/ctl.h"
+#include "taskgate/base/digest.h"
 
 #define KEY_SIZE 32        /* Standard Webhooks 1.0.0: 24 to 64 bytes */
 

@@ -4,7 +4,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include "taskgate/ctl.h"
+#include "taskgate/ctl/ctl.h"
 
 static enum tg_rc unknown(struct tg_ctl *ctl)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * migrate: the command around tg_migrate, and the demand that the database has what this program needs. */
-#include "taskgate/ctl.h"
+#include "taskgate/ctl/ctl.h"
 
 static enum tg_rc migrate(struct tg_ctl *ctl)
 {

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "taskgate/clock.h"
-#include "taskgate/ctl.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/ctl/ctl.h"
 
 #define MAX_COLUMNS 40
 

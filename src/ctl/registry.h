@@ -4,7 +4,7 @@
 #ifndef TASKGATE_CTL_REGISTRY_H
 #define TASKGATE_CTL_REGISTRY_H
 
-#include "taskgate/ctl.h"
+#include "taskgate/ctl/ctl.h"
 
 #define REGISTRY_FIELDS 12
 

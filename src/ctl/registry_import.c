@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "registry.h"
-#include "taskgate/csv.h"
+#include "taskgate/ctl/csv.h"
 
 #define FILE_MAX (64 * 1024 * 1024)
 #define ROWS_MAX 1000000

@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include "registry.h"
-#include "taskgate/clock.h"
+#include "taskgate/base/clock.h"
 
 bool registry_is_put(const struct registry_field *f)
 {

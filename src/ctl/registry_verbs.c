@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "registry.h"
-#include "taskgate/clock.h"
-#include "taskgate/csv.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/ctl/csv.h"
 
 #define TEXT_MAX (1024 * 1024)         /* of a file that an option names */
 #define CHUNK (64 * 1024)              /* of an export */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * routes: prints the tables by which requests are matched, as they stand in this program. */
-#include "taskgate/ctl.h"
-#include "taskgate/route.h"
+#include "taskgate/ctl/ctl.h"
+#include "taskgate/serve/route.h"
 
 static void print_line(struct tg_buf *out, const struct tg_route *r)
 {

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "taskgate/clock.h"
-#include "taskgate/conf.h"
-#include "taskgate/ctl.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/ctl/ctl.h"
 
 #define CONNECT_MS 5000
 #define PATIENCE_MS (60 * 60 * 1000)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * states: prints the table of edges as text, as a picture for dot, or as JSON (which a test compares with the database's). */
-#include "taskgate/ctl.h"
-#include "taskgate/state.h"
+#include "taskgate/ctl/ctl.h"
+#include "taskgate/core/state.h"
 
 static void print_json(struct tg_buf *out)
 {

@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "taskgate/clock.h"
-#include "taskgate/ctl.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/ctl/ctl.h"
 
 #define BAR 30             /* characters of the longest bar */
 #define HOME "\033[H\033[J"

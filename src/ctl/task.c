@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * task: looks at one task and moves it by hand. The moves are the API's own statements, so that they obey the same guards; the history names
  * taskgatectl as the request and nobody as the principal. */
-#include "taskgate/clock.h"
-#include "taskgate/conf.h"
-#include "taskgate/ctl.h"
-#include "taskgate/nudge.h"
-#include "taskgate/task.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/ctl/ctl.h"
+#include "taskgate/base/nudge.h"
+#include "taskgate/core/task.h"
 
 #define WAIT_MS 60000
 

@@ -2,10 +2,10 @@
  * token: makes, lists and revokes tokens. A token is printed once and stored nowhere: the database has its SHA-256 alone. */
 #include <string.h>
 
-#include "taskgate/clock.h"
-#include "taskgate/ctl.h"
-#include "taskgate/digest.h"
-#include "taskgate/scope.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/ctl/ctl.h"
+#include "taskgate/base/digest.h"
+#include "taskgate/core/scope.h"
 
 #define TOKEN_BYTES 32     /* "tg_" and 43 letters of base64url */
 

@@ -2,7 +2,7 @@
  * type: task types, their handlers and the payload members that they need. Work that waits follows a change of its type's handler. */
 #include <string.h>
 
-#include "taskgate/ctl.h"
+#include "taskgate/ctl/ctl.h"
 
 #define SCHEMA_MAX (256 * 1024)
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "taskgate/ctl.h"
+#include "taskgate/ctl/ctl.h"
 
 static const struct tg_ctl_command *const groups[] = {
 	tg_ctl_migrate, tg_ctl_directory, tg_ctl_token, tg_ctl_type, tg_ctl_registry, tg_ctl_lane, tg_ctl_webhook_key, tg_ctl_delivery, tg_ctl_task,

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "taskgate/ctl.h"
+#include "taskgate/ctl/ctl.h"
 
 #define LONGEST (100LL * 366 * 86400)      /* seconds */
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * webhook_key: the keys that sign what leaves. While two keys live both sign, so that receivers can change over; a key is printed once,
  * when it is made. */
-#include "taskgate/clock.h"
-#include "taskgate/conf.h"
-#include "taskgate/ctl.h"
-#include "taskgate/digest.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/ctl/ctl.h"
+#include "taskgate/base/digest.h"
 
 #define KEY_SIZE 32
 #define OVERLAP "86400"    /* seconds */

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "db_internal.h"
-#include "taskgate/clock.h"
-#include "taskgate/log.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/base/log.h"
 
 /* Seconds as in design 3: a dead peer is noticed by TCP itself within five seconds. */
 static const char *const keywords[] = { "dbname", "fallback_application_name", "client_encoding", "connect_timeout", "tcp_user_timeout",

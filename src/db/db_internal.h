@@ -5,7 +5,7 @@
 
 #include <libpq-fe.h>
 
-#include "taskgate/db.h"
+#include "taskgate/db/db.h"
 
 #define TG_DB_ITEMS 64             /* of one round trip */
 

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "taskgate/clock.h"
-#include "taskgate/db.h"
-#include "taskgate/migrate_files.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/db/db.h"
+#include "taskgate/db/migrate_files.h"
 
 #define PATIENCE_MS (30 * 60 * 1000)      /* other runs go first, and a table may be large */
 #define BREAKING "--! breaking"

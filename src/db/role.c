@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * role: tells a program that it logged in as somebody who must not run it. Promises that after TG_OK row-level security binds the
  * connection. Never changes the role. */
-#include "taskgate/db.h"
+#include "taskgate/db/db.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "db_internal.h"
-#include "taskgate/clock.h"
+#include "taskgate/base/clock.h"
 
 /* The connection is of no use any more. Between the sync's leaving and its answer nobody knows whether the commit happened. */
 static enum tg_rc lost(struct tg_db *db, bool doubt, struct tg_error *err, const char *why)

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "taskgate/clock.h"
-#include "taskgate/tx.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/db/tx.h"
 
 static void queue(struct tg_tx *tx, enum tg_sql id, const char *const *params, int n)
 {

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "taskgate/http.h"
+#include "taskgate/http/http.h"
 
 #define FIRST_READ 8192        /* of a body whose length was not said */
 

@@ -11,7 +11,7 @@
  *   the body is still under way (a plain close would reset the connection and nginx would lose the answer), and wasted
  *   otherwise: a "detached" request is closed at once.
  * - FCGX_ShutdownPending makes every later read fail, those of the running request too; it is not used. */
-#include "taskgate/fcgi.h"
+#include "taskgate/http/fcgi.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -24,7 +24,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "taskgate/log.h"
+#include "taskgate/base/log.h"
 
 #define IO_SECONDS 10          /* nginx has the whole request and takes the whole answer; a longer silence is a dead peer */
 #define NO_MEANS_PAUSE_MS 50   /* out of descriptors or memory: the listener stays readable, and asking again at once would spin */

@@ -3,7 +3,7 @@
  * stays; never fails. */
 #include <string.h>
 
-#include "taskgate/http.h"
+#include "taskgate/http/http.h"
 
 struct memory {
 	struct tg_io io;       /* first: a tg_io of this file is a memory */

@@ -2,7 +2,7 @@
  * json_scan: owns the question whether a text is JSON as RFC 8259 means it, and nothing else: it builds no values.
  * Promises that what it accepts means the same to json-c, to PostgreSQL and to any other reader, and that a refusal
  * says where and why. Never reads past the given length, never recurses deeper than TG_JSON_MAX_DEPTH. */
-#include "taskgate/json_scan.h"
+#include "taskgate/http/json_scan.h"
 
 #include <assert.h>
 #include <stdint.h>

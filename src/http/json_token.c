@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "taskgate/text.h"
+#include "taskgate/base/text.h"
 
 /* Beyond these PostgreSQL's numeric, and so its jsonb, refuses a number (the second is generous: it refuses from 2^30 on,
  * and a number that is not zero cannot need it). */

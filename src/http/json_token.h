@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include "taskgate/arena.h"
+#include "taskgate/base/arena.h"
 
 struct tg_json_cursor {
 	struct tg_arena *arena;

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "taskgate/digest.h"
-#include "taskgate/http.h"
+#include "taskgate/base/digest.h"
+#include "taskgate/http/http.h"
 
 #define ID_MAX 128
 #define TOKEN_HEADER_MAX 512

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "taskgate/http.h"
+#include "taskgate/http/http.h"
 
 static const struct {
 	int status;

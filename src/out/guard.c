@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "taskgate/out.h"
+#include "taskgate/out/out.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

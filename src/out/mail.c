@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "out_internal.h"
-#include "taskgate/mime.h"
+#include "taskgate/out/mime.h"
 
 /* What a part is read from: curl_mime_data() would copy it. */
 struct source {

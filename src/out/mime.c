@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * mime: owns the form of header fields. Promises lines of at most 78 characters where folding can do it, encoded words of at most 75 that never split a character, and that
  * nothing which it is given can begin another header line. It neither sends nor knows libcurl. */
-#include "taskgate/mime.h"
+#include "taskgate/out/mime.h"
 
 #include <stdlib.h>
 #include <string.h>

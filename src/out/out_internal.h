@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include "taskgate/out.h"
+#include "taskgate/out/out.h"
 
 struct tg_out {
 	struct tg_out_options opt;

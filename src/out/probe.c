@@ -4,7 +4,7 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 
-#include "taskgate/out.h"
+#include "taskgate/out/out.h"
 
 static const char *judge(const struct tg_transfer *t, struct tg_arena *a)
 {

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 #include "out_internal.h"
-#include "taskgate/clock.h"
+#include "taskgate/base/clock.h"
 
 /* What libcurl needs to notice its own timeout. */
 #define GRACE_MS 50

@@ -3,8 +3,8 @@
  * id.timestamp.body. It never writes a key anywhere. */
 #include <string.h>
 
-#include "taskgate/digest.h"
-#include "taskgate/out.h"
+#include "taskgate/base/digest.h"
+#include "taskgate/out/out.h"
 
 #define PREFIX "whsec_"
 

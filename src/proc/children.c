@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "proc_internal.h"
-#include "taskgate/clock.h"
-#include "taskgate/log.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/base/log.h"
 
 #define YOUNG_MS 2000          /* who dies before that died young */
 #define PAUSE_FIRST_MS 10

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "proc_internal.h"
-#include "taskgate/conf.h"
-#include "taskgate/log.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/base/log.h"
 
 static const char usage[] =
 	"usage: %s [--config FILE] [-t]\n"

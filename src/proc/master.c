@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "proc_internal.h"
-#include "taskgate/arena.h"
-#include "taskgate/clock.h"
-#include "taskgate/conf.h"
-#include "taskgate/log.h"
+#include "taskgate/base/arena.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/base/log.h"
 
 struct master {
 	const struct tg_app *app;

@@ -4,7 +4,7 @@
 #define TASKGATE_PROC_INTERNAL_H
 
 #include <signal.h>
-#include "taskgate/proc.h"
+#include "taskgate/proc/proc.h"
 
 /* How a worker knows that it is one: this variable names its slot, and these two descriptors are what they should be. */
 #define TG_WORKER_ENV "TASKGATE_WORKER_SLOT"

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "proc_internal.h"
-#include "taskgate/clock.h"
-#include "taskgate/log.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/base/log.h"
 
 const double tg_bucket_bounds_ms[TG_BUCKETS - 1] = { 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 5000 };
 

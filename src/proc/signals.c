@@ -7,7 +7,7 @@
 #include <sys/signalfd.h>
 
 #include "proc_internal.h"
-#include "taskgate/clock.h"
+#include "taskgate/base/clock.h"
 
 static const int left_alone[] = {
 	SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT,       /* faults */

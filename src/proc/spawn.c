@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "proc_internal.h"
-#include "taskgate/log.h"
+#include "taskgate/base/log.h"
 
 /* In the new process, until it is another program. The parent may have died before prctl could ask for the signal. */
 static _Noreturn void become_worker(const struct tg_children_setup *s, uint32_t slot, pid_t master)

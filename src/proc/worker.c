@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "proc_internal.h"
-#include "taskgate/clock.h"
-#include "taskgate/conf.h"
-#include "taskgate/digest.h"
-#include "taskgate/fcgi.h"
-#include "taskgate/log.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/base/digest.h"
+#include "taskgate/http/fcgi.h"
+#include "taskgate/base/log.h"
 
 #define TICK_MS 1000
 

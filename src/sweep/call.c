@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "sweep_internal.h"
-#include "taskgate/conf.h"
-#include "taskgate/form.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/base/form.h"
 
 #define ANSWER_MAX (64 * 1024)
 #define LIST_MAX (1024 * 1024)

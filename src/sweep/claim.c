@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "sweep_internal.h"
-#include "taskgate/clock.h"
-#include "taskgate/conf.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/base/conf.h"
 
 #define ROUND_MS 10000
 #define CHORES_MS 250                  /* the poll that a lost nudge costs */

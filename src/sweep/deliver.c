@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "sweep_internal.h"
-#include "taskgate/clock.h"
-#include "taskgate/conf.h"
-#include "taskgate/twilio.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/base/twilio.h"
 
 #define ANSWER_MAX (64 * 1024)         /* what a receiver says beyond its status is dropped */
 

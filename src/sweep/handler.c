@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "sweep_internal.h"
-#include "taskgate/clock.h"
-#include "taskgate/json_scan.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/http/json_scan.h"
 
 #define ANSWER_MAX (1024 * 1024)
 

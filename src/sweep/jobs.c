@@ -4,7 +4,7 @@
 #include <assert.h>
 
 #include "sweep_internal.h"
-#include "taskgate/clock.h"
+#include "taskgate/base/clock.h"
 
 #define WAIT_MOST_MS 1000
 

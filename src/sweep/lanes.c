@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "sweep_internal.h"
-#include "taskgate/conf.h"
+#include "taskgate/base/conf.h"
 
 static const char *task_pauses(struct sweep *s)
 {

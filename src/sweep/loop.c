@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "sweep_internal.h"
-#include "taskgate/clock.h"
-#include "taskgate/conf.h"
-#include "taskgate/log.h"
-#include "taskgate/nudge.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/base/log.h"
+#include "taskgate/base/nudge.h"
 
 #define POLL_MS 250
 #define ANSWER_MS 2000

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "sweep_internal.h"
-#include "taskgate/conf.h"
+#include "taskgate/base/conf.h"
 
 /* A text of one item a line as an array that ends with NULL; NULL gives NULL. */
 static const char *const *split(struct tg_arena *a, const char *text, size_t *n)

@@ -3,8 +3,8 @@
  * whoever is first; `--once` does it whenever it is asked. First come the partitions of the months ahead; a step that fails is left to the next
  * purge and holds up no other. What it deletes is decided in SQL alone; the history stays. */
 #include "sweep_internal.h"
-#include "taskgate/clock.h"
-#include "taskgate/log.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/base/log.h"
 
 #define ROWS 1000
 #define EVERY_S "600"

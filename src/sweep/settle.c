@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "sweep_internal.h"
-#include "taskgate/clock.h"
-#include "taskgate/conf.h"
-#include "taskgate/log.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/base/log.h"
 
 /* 32, 64, 128 and 256 took the database the same 180 microseconds a task, claim and history included; more at once means fewer commits. */
 #define BATCH_MOST 128

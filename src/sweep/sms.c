@@ -2,8 +2,8 @@
  * sms: the lane that sends SMS through Twilio's Messages resource, and asks Twilio what became of one of which nothing was reported. At least once: an answer that was
  * lost is an attempt that failed, unless Twilio's report has come meanwhile. What an answer says is read by the settle statement; here only its status counts. */
 #include "sweep_internal.h"
-#include "taskgate/conf.h"
-#include "taskgate/form.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/base/form.h"
 
 #define ANSWER_MAX (64 * 1024)
 

@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "sweep_internal.h"
-#include "taskgate/clock.h"
-#include "taskgate/conf.h"
-#include "taskgate/log.h"
-#include "taskgate/nudge.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/base/log.h"
+#include "taskgate/base/nudge.h"
 
 #define START_MS 10000
 

@@ -5,10 +5,10 @@
 #define TASKGATE_SWEEP_INTERNAL_H
 
 #include <stdint.h>
-#include "taskgate/conf.h"
-#include "taskgate/db.h"
-#include "taskgate/out.h"
-#include "taskgate/sweep.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/db/db.h"
+#include "taskgate/out/out.h"
+#include "taskgate/sweep/sweep.h"
 
 enum sweep_lane { LANE_HANDLER, LANE_WEBHOOK, LANE_SMS, LANE_MAIL, LANE_CALL, LANE_FOLLOW, LANE__MAX };
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "sweep_internal.h"
-#include "taskgate/conf.h"
-#include "taskgate/json_scan.h"
+#include "taskgate/base/conf.h"
+#include "taskgate/http/json_scan.h"
 
 static int bare(const char *base)
 {

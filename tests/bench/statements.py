@@ -17,7 +17,7 @@ PUT = "entity type action target payload priority scheduled timeout retries call
 
 def load(top):
     """name -> (text, number of parameters)"""
-    files = sorted(glob.glob(f"{top}/sql/queries/*.sql"))
+    files = sorted(glob.glob(f"{top}/sql/queries/*/*.sql"))
     c = subprocess.run(["awk", "-v", "want=c", "-f", f"{top}/src/sqlgen.awk", *files, "/dev/null"], check=True, capture_output=True, text=True).stdout
     found = {name: (re.sub(r"\\(.)", lambda m: ESCAPES.get(m[1], m[1]), text), int(n)) for name, text, n in ROW.findall(c)}
     if len(found) != c.count("\n\t{ \""):

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "taskgate/csv.h"
+#include "taskgate/ctl/csv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "taskgate/route.h"
+#include "taskgate/serve/route.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

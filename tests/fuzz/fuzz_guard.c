@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "taskgate/out.h"
+#include "taskgate/out/out.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "taskgate/json_scan.h"
-#include "taskgate/text.h"
+#include "taskgate/http/json_scan.h"
+#include "taskgate/base/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "taskgate/text.h"
+#include "taskgate/base/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

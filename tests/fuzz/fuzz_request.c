@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "taskgate/http.h"
+#include "taskgate/http/http.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

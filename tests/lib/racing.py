@@ -32,7 +32,7 @@ from waiting import until
 
 def named_statements():
     found, name = {}, None
-    for path in sorted((TOP / "sql" / "queries").glob("*.sql")):
+    for path in sorted((TOP / "sql" / "queries").glob("*/*.sql")):
         for line in path.read_text().split("\n"):
             m = re.match(r"-- name: (\w+)", line)
             if m:

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "taskgate/clock.h"
-#include "taskgate/out.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/out/out.h"
 
 static struct tg_guard nothing_allowed;
 

@@ -16,10 +16,10 @@ ROLES = ("taskgate_api", "taskgate_sweep", "taskgate_ctl")
 
 
 def statements(*names):
-    """{name: text} of the named statements, of all files or of these."""
+    """{name: text} of the named statements, of all files or of these folders and files ("disposition", "db/session")."""
     found = {}
-    for path in sorted(QUERIES.glob("*.sql")):
-        if names and path.stem not in names:
+    for path in sorted(QUERIES.glob("*/*.sql")):
+        if names and path.parent.name not in names and f"{path.parent.name}/{path.stem}" not in names:
             continue
         for block in re.split(r"^-- name:[ \t]*", path.read_text(), flags=re.M)[1:]:
             name, text = block.split("\n", 1)

@@ -51,7 +51,7 @@ def test_api_page_has_each_route_and_code(ledger):
     for r in ledger.ctl_json("routes"):
         assert f".It {r['method']} Pa {r['path']} {r['doc']}" in text, r["name"]
         assert r["scope"] is None or f".Li {r['scope']} ." in text
-    codes = set(re.findall(r'\{ TG_E_\w+, +(?:NULL|"\w+"), +"(\w+)"', "".join(p.read_text() for p in (stacks.TOP / "src" / "api").glob("*.c"))))
+    codes = set(re.findall(r'\{ TG_E_\w+, +(?:NULL|"\w+"), +"(\w+)"', "".join(p.read_text() for p in (stacks.TOP / "src").glob("[as]*/**/*.c"))))
     listed = set(re.findall(r"\.It ([A-Z_]+) Ta", text))
     assert listed == {c for c in codes if c.isupper()}, listed ^ {c for c in codes if c.isupper()}
     # The messaging pages' own: what is not one of the above in small letters is named.

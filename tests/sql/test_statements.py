@@ -6,12 +6,10 @@ from conftest import Libpq, Session, is_utility, parameters, statements
 
 pytestmark = pytest.mark.statements
 
-# Which program runs the statements of a file, and as which role.
+# Which program runs the statements of a folder or a file, and as which role.
 USERS = {
-    "session": ("taskgate_api",), "task": ("taskgate_api",), "work": ("taskgate_api",), "ops": ("taskgate_api",),
-    "message": ("taskgate_api",), "callback": ("taskgate_api",), "call": ("taskgate_api",), "directory": ("taskgate_ctl",),
-    "sweep": ("taskgate_sweep",), "sweep_claim": ("taskgate_sweep",), "sweep_settle": ("taskgate_sweep",), "sweep_purge": ("taskgate_sweep",),
-    "ctl": ("taskgate_ctl",), "audit": ("taskgate_ctl",), "migrate": (),
+    "disposition": ("taskgate_api",), "calls": ("taskgate_api",), "work": ("taskgate_api",), "ops": ("taskgate_api",), "db/session": ("taskgate_api",),
+    "sweep": ("taskgate_sweep",), "ctl": ("taskgate_ctl",), "db/migrate": (),
 }
 ALSO = {"task_cancel": "taskgate_ctl", "task_revive": "taskgate_ctl", "task_why": "taskgate_ctl", "session_setup": "taskgate_sweep", "db_role": "taskgate_sweep"}
 
@@ -27,7 +25,7 @@ def test_every_statement_is_prepared(db):
 
 def test_every_file_of_statements_has_a_user():
     from conftest import QUERIES
-    assert {p.stem for p in QUERIES.glob("*.sql")} == set(USERS)
+    assert not [p for p in QUERIES.glob("*/*.sql") if not {p.parent.name, f"{p.parent.name}/{p.stem}"} & set(USERS)]
 
 
 def owners():

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "taskgate/arena.h"
+#include "taskgate/base/arena.h"
 
 static void arena_gives_aligned_blocks_that_do_not_overlap(void **state)
 {

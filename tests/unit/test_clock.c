@@ -9,7 +9,7 @@
 #include <time.h>
 #include <cmocka.h>
 
-#include "taskgate/clock.h"
+#include "taskgate/base/clock.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "taskgate/conf.h"
+#include "taskgate/base/conf.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

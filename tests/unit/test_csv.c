@@ -10,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "taskgate/csv.h"
+#include "taskgate/ctl/csv.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

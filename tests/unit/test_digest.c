@@ -8,8 +8,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "taskgate/digest.h"
-#include "taskgate/text.h"
+#include "taskgate/base/digest.h"
+#include "taskgate/base/text.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "taskgate/error.h"
-#include "taskgate/text.h"
+#include "taskgate/base/error.h"
+#include "taskgate/base/text.h"
 
 static void error_table_has_a_sound_row_for_each_rc(void **state)
 {

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "taskgate/form.h"
+#include "taskgate/base/form.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -9,7 +9,7 @@
 #include <netinet/in.h>
 #include <cmocka.h>
 
-#include "taskgate/out.h"
+#include "taskgate/out/out.h"
 
 static const char *judge(const struct tg_guard *g, const char *text)
 {

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "taskgate/json_scan.h"
+#include "taskgate/http/json_scan.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define TEXT(literal) { literal, sizeof(literal) - 1 }

@@ -11,9 +11,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "taskgate/json_scan.h"
-#include "taskgate/log.h"
-#include "taskgate/text.h"
+#include "taskgate/http/json_scan.h"
+#include "taskgate/base/log.h"
+#include "taskgate/base/text.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define TIME_LENGTH 24

@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "taskgate/mime.h"
+#include "taskgate/out/mime.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define LINE_MOST 78

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "taskgate/http.h"
+#include "taskgate/http/http.h"
 
 #define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
 

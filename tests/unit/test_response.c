@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "taskgate/http.h"
+#include "taskgate/http/http.h"
 
 static const char *const no_params[] = { NULL };
 static struct tg_arena *arena;
@@ -130,7 +130,7 @@ static void response_knows_the_word_of_each_error(void **state)
 {
 	static const int statuses[] = {
 #define ROW(name, word, http, ...) http,
-#include "taskgate/error_table.h"
+#include "taskgate/base/error_table.h"
 #undef ROW
 	};
 	struct tg_io *io = tg_io_memory(arena, no_params, NULL, 0, &out);

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "taskgate/proc.h"
+#include "taskgate/proc/proc.h"
 
 static struct tg_scoreboard *new_board(uint32_t slots, int *fd)
 {

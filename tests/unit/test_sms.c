@@ -9,8 +9,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "taskgate/sms.h"
-#include "taskgate/text.h"
+#include "taskgate/base/sms.h"
+#include "taskgate/base/text.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "taskgate/arena.h"
-#include "taskgate/state.h"
+#include "taskgate/base/arena.h"
+#include "taskgate/core/state.h"
 
 static void state_edges_are_sound(void **state)
 {

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "taskgate/text.h"
+#include "taskgate/base/text.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

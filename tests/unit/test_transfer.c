@@ -15,8 +15,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "taskgate/clock.h"
-#include "taskgate/out.h"
+#include "taskgate/base/clock.h"
+#include "taskgate/out/out.h"
 
 static int port, closed_port;
 static pid_t server;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "taskgate/twilio.h"
+#include "taskgate/base/twilio.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define TOKEN "12345"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "taskgate/out.h"
+#include "taskgate/out/out.h"
 
 /* The example that the Standard Webhooks libraries test themselves with. */
 static void webhook_signature_is_that_of_the_standard(void **state)
