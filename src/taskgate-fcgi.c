@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * taskgate-fcgi: the server program. Joins proc (processes) with dispatch (requests); owns the worker's connection and arena, and where an operator wants
- * audio URLs to be asked for, what asks. */
+ * taskgate-fcgi: the server program. Joins proc (processes) with dispatch (requests); owns the
+ * worker's connection and arena, and where an operator wants audio URLs to be asked for, what asks.
+ */
 #include <stdlib.h>
 
 #include "taskgate/base/clock.h"
@@ -24,16 +25,21 @@ static enum tg_rc check(struct tg_error *err)
 	enum tg_rc rc;
 
 	if (tg_conf_text(TG_CONF_TASKGATE_DATABASE)[0] == '\0')
-		return tg_fail(err, TG_E_CONFIG, "TASKGATE_DATABASE", "TASKGATE_DATABASE is not set");
+		return tg_fail(
+			err, TG_E_CONFIG, "TASKGATE_DATABASE", "TASKGATE_DATABASE is not set");
 	rc = tg_guard_parse(&guard, tg_conf_text(TG_CONF_TASKGATE_OUTBOUND_ALLOW), err);
 	if (rc != TG_OK)
 		return rc;
 	if (tg_conf_celery()[0] != '\0')
-		tg_log(TG_LOG_INFO, "settings.ignored", "names=%s why=\"the queue and its results are in the database\"", tg_conf_celery());
+		tg_log(TG_LOG_INFO, "settings.ignored",
+			"names=%s why=\"the queue and its results are in the database\"",
+			tg_conf_celery());
 	db = tg_db_new(tg_conf_text(TG_CONF_TASKGATE_DATABASE), "taskgate-fcgi");
 	rc = tg_db_check_role(db, "taskgate_api", tg_clock_ms() + 5000, err);
 	tg_db_free(db);
-	return rc == TG_OK ? rc : tg_fail(err, rc, "TASKGATE_DATABASE", "TASKGATE_DATABASE: %s", err->message);
+	return rc == TG_OK
+		? rc
+		: tg_fail(err, rc, "TASKGATE_DATABASE", "TASKGATE_DATABASE: %s", err->message);
 }
 
 static void entered(int route)
@@ -58,8 +64,12 @@ static const char *probe(struct tg_arena *arena, const char *url, int timeout_ms
 /* Only where it is asked for: libcurl and its TLS library cost each worker memory. */
 static enum tg_rc probe_init(struct tg_error *err)
 {
-	const struct tg_out_options o = { .pool = 1, .running = 1, .agent = "taskgate/" TG_VERSION, .proxy = tg_conf_text(TG_CONF_TASKGATE_OUTBOUND_PROXY),
-		.ca_file = tg_conf_text(TG_CONF_TASKGATE_CA_FILE), .guard = &guard };
+	const struct tg_out_options o = { .pool = 1,
+		.running = 1,
+		.agent = "taskgate/" TG_VERSION,
+		.proxy = tg_conf_text(TG_CONF_TASKGATE_OUTBOUND_PROXY),
+		.ca_file = tg_conf_text(TG_CONF_TASKGATE_CA_FILE),
+		.guard = &guard };
 	enum tg_rc rc;
 
 	if (tg_conf_int(TG_CONF_TASKGATE_AUDIO_PROBE) == 0)
@@ -72,15 +82,21 @@ static enum tg_rc probe_init(struct tg_error *err)
 	return TG_OK;
 }
 
-static enum tg_rc worker_init(struct tg_scoreboard *board, struct tg_slot *mine, struct tg_error *err)
+static enum tg_rc worker_init(
+	struct tg_scoreboard *board, struct tg_slot *mine, struct tg_error *err)
 {
 	struct tg_error ignored;
 	enum tg_rc rc;
 
 	slot = mine;
-	server = (struct tg_server){ .board = board, .mount = "", .entered = entered, .ended = ended,
-		.db = tg_db_new(tg_conf_text(TG_CONF_TASKGATE_DATABASE), "taskgate-fcgi"), .arena = tg_arena_new(16 * 1024) };
-	tg_db_statement_timeout(server.db, (tg_conf_int(TG_CONF_TASKGATE_REQUEST_TIMEOUT) + 1) * 1000);
+	server = (struct tg_server){ .board = board,
+		.mount = "",
+		.entered = entered,
+		.ended = ended,
+		.db = tg_db_new(tg_conf_text(TG_CONF_TASKGATE_DATABASE), "taskgate-fcgi"),
+		.arena = tg_arena_new(16 * 1024) };
+	tg_db_statement_timeout(
+		server.db, (tg_conf_int(TG_CONF_TASKGATE_REQUEST_TIMEOUT) + 1) * 1000);
 	rc = probe_init(err);
 	if (rc != TG_OK)
 		return rc;
@@ -104,8 +120,12 @@ static void worker_fini(void)
 
 int main(int argc, char **argv)
 {
-	static const struct tg_app app = { .program = "taskgate-fcgi", .check = check, .worker_init = worker_init, .serve = serve,
-		.worker_fini = worker_fini, .route_name = tg_route_name };
+	static const struct tg_app app = { .program = "taskgate-fcgi",
+		.check = check,
+		.worker_init = worker_init,
+		.serve = serve,
+		.worker_fini = worker_fini,
+		.route_name = tg_route_name };
 
 	return tg_proc_main(&app, argc, argv);
 }

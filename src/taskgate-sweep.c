@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * taskgate-sweep: options, settings, log, then one sweep. A sweep that went well prints nothing, since cron mails what is printed. */
+ * taskgate-sweep: options, settings, log, then one sweep. A sweep that went well prints nothing,
+ * since cron mails what is printed. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +11,8 @@
 static const char usage[] =
 	"usage: taskgate-sweep [--config FILE] [--once | -n]\n"
 	"\n"
-	"Starts what is due, expires what timed out, sends webhooks, puts old rows away. cron starts it each minute;\n"
+	"Starts what is due, expires what timed out, sends webhooks, puts old rows away. cron "
+	"starts it each minute;\n"
 	"it stays up to TASKGATE_LINGER seconds and leaves earlier when the next one has come.\n"
 	"\n"
 	"  --once         leave when nothing is due and no transfer is under way\n"
@@ -19,7 +21,8 @@ static const char usage[] =
 	"  --version      print the version\n"
 	"  --help         print this\n"
 	"\n"
-	"exit codes: 0 done, 64 usage, 70 bug, 75 try again later (database away, migrations missing), 78 configuration\n";
+	"exit codes: 0 done, 64 usage, 70 bug, 75 try again later (database away, migrations "
+	"missing), 78 configuration\n";
 
 struct command {
 	struct tg_sweep_options opt;
@@ -73,8 +76,9 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	rc = tg_conf_load(c.config, &err);
-	tg_log_open("taskgate-sweep", rc == TG_OK ? level(tg_conf_text(TG_CONF_LOG_LEVEL)) : TG_LOG_INFO,
-	    rc == TG_OK && strcmp(tg_conf_text(TG_CONF_LOG_FORMAT), "json") == 0);
+	tg_log_open("taskgate-sweep",
+		rc == TG_OK ? level(tg_conf_text(TG_CONF_LOG_LEVEL)) : TG_LOG_INFO,
+		rc == TG_OK && strcmp(tg_conf_text(TG_CONF_LOG_FORMAT), "json") == 0);
 	if (rc == TG_OK)
 		rc = tg_sweep_run(&c.opt, &err);
 	if (rc != TG_OK)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * arena: owns the memory of one request or one sweep pass. Promises that every block is aligned for any type and lives
- * until reset, and that the chunk the arena was made with is kept for ever, so that an ordinary request asks malloc for
- * nothing. Never returns NULL, never gives a block back alone. */
+ * arena: owns the memory of one request or one sweep pass. Promises that every block is aligned for
+ * any type and lives until reset, and that the chunk the arena was made with is kept for ever, so
+ * that an ordinary request asks malloc for nothing. Never returns NULL, never gives a block back
+ * alone. */
 #include "taskgate/base/arena.h"
 
 #include <assert.h>
@@ -14,7 +15,7 @@
 #include "taskgate/base/log.h"
 
 #define ALIGNMENT _Alignof(max_align_t)
-#define CHUNK_MAX (1024 * 1024)    /* chunks double up to this */
+#define CHUNK_MAX (1024 * 1024) /* chunks double up to this */
 
 struct chunk {
 	struct chunk *next;
@@ -23,7 +24,7 @@ struct chunk {
 };
 
 struct tg_arena {
-	struct chunk *first;       /* kept by reset; the others hang behind it */
+	struct chunk *first; /* kept by reset; the others hang behind it */
 	struct chunk *current;
 	size_t used, next_size;
 };
@@ -111,7 +112,8 @@ void *tg_arena_alloc(struct tg_arena *arena, size_t n)
 	return c->data;
 }
 #else
-/* A block that would fill half a chunk gets one of its own, and the current chunk stays in use for small ones. */
+/* A block that would fill half a chunk gets one of its own, and the current chunk stays in use for
+ * small ones. */
 static struct chunk *chunk_for(struct tg_arena *arena, size_t n)
 {
 	if (n > arena->next_size / 2)

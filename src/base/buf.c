@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * buf: the growing buffers of text.h. Promises that what was put stays NUL-terminated, and that growth costs at most
- * three times the final size in arena memory. Never frees: outgrown copies die with the arena. */
+ * buf: the growing buffers of text.h. Promises that what was put stays NUL-terminated, and that
+ * growth costs at most three times the final size in arena memory. Never frees: outgrown copies die
+ * with the arena. */
 #include "taskgate/base/text.h"
 
 #include <assert.h>

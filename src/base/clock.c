@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * clock: reads the machine's monotonic clock, for deadlines and durations within one process. Promises that it never
- * goes back. Never tells the time of day. */
+ * clock: reads the machine's monotonic clock, for deadlines and durations within one process.
+ * Promises that it never goes back. Never tells the time of day. */
 #include "taskgate/base/clock.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * conf: owns the values of all settings (conf_table.h). Promises that after a load every value is within its bounds,
- * whoever set it, and that a refusal names setting, origin and reason but never the value of a secret. Never changes
- * a value after the load, never writes to the environment. */
+ * conf: owns the values of all settings (conf_table.h). Promises that after a load every value is
+ * within its bounds, whoever set it, and that a refusal names setting, origin and reason but never
+ * the value of a secret. Never changes a value after the load, never writes to the environment. */
 #include "taskgate/base/conf.h"
 
 #include <assert.h>
@@ -30,7 +30,7 @@ static const struct {
 	enum tg_conf conf;
 	const char *words[5];
 } word_lists[] = {
-	{ TG_CONF_LOG_LEVEL,  { "debug", "info", "warning", "error" } },
+	{ TG_CONF_LOG_LEVEL, { "debug", "info", "warning", "error" } },
 	{ TG_CONF_LOG_FORMAT, { "text", "json" } },
 	{ TG_CONF_TASKGATE_CALLS_PACING, { "on", "off" } },
 	{ TG_CONF_TASKGATE_CALL_MACHINE_DETECTION, { "off", "Enable", "DetectMessageEnd" } },
@@ -38,14 +38,16 @@ static const struct {
 };
 
 /* Settings of programs and APIs that may share the file without being read here. */
-static const char *const foreign[] = { "CELERY_", "TWILIO_", "SMTP_", "OLLAMA_", "OPENAI_", "PEXELS_", "CMS_" };
+static const char *const foreign[] = { "CELERY_", "TWILIO_", "SMTP_", "OLLAMA_", "OPENAI_",
+	"PEXELS_", "CMS_" };
 
 static struct {
-	char *value;                   /* NULL: the default */
+	char *value; /* NULL: the default */
 	enum tg_conf_origin origin;
 } settings[TG_CONF__MAX];
 
-/* Names of settings that others know and that have no meaning here, as they were met; one that does not fit is left out. */
+/* Names of settings that others know and that have no meaning here, as they were met; one that does
+ * not fit is left out. */
 static char celery[200];
 
 /* Where a value stands: the file and its line, or the environment. */
@@ -54,14 +56,18 @@ struct place {
 	unsigned line;
 };
 
-static enum tg_rc refuse(struct tg_error *err, const char *name, const struct place *place, const char *reason)
+static enum tg_rc refuse(
+	struct tg_error *err, const char *name, const struct place *place, const char *reason)
 {
 	if (!place->file)
-		return tg_fail(err, TG_E_CONFIG, name, "%s: %s (from the environment)", name, reason);
-	return tg_fail(err, TG_E_CONFIG, name, "%s: %s (from %s, line %u)", name, reason, place->file, place->line);
+		return tg_fail(
+			err, TG_E_CONFIG, name, "%s: %s (from the environment)", name, reason);
+	return tg_fail(err, TG_E_CONFIG, name, "%s: %s (from %s, line %u)", name, reason,
+		place->file, place->line);
 }
 
-/* Decimal digits with at most a minus: strtoll alone would take blanks, a plus and trailing letters. */
+/* Decimal digits with at most a minus: strtoll alone would take blanks, a plus and trailing
+ * letters. */
 static bool read_int(const char *s, long long *out)
 {
 	size_t sign = s[0] == '-', digits = strspn(s + sign, "0123456789");
@@ -83,7 +89,8 @@ static bool check_int(const struct tg_conf_row *row, const char *value, char *wh
 	}
 	if (n >= row->min && n <= row->max)
 		return true;
-	snprintf(why, size, "%lld is %s %lld", n, n < row->min ? "below" : "above", n < row->min ? row->min : row->max);
+	snprintf(why, size, "%lld is %s %lld", n, n < row->min ? "below" : "above",
+		n < row->min ? row->min : row->max);
 	return false;
 }
 
@@ -102,11 +109,13 @@ static bool check_text(const struct tg_conf_row *row, const char *value, char *w
 	if (!n)
 		snprintf(why, size, "must not be empty");
 	else
-		snprintf(why, size, "%zu bytes long, allowed are %lld to %lld", n, row->min, row->max);
+		snprintf(why, size, "%zu bytes long, allowed are %lld to %lld", n, row->min,
+			row->max);
 	return false;
 }
 
-/* Gives the word as it is written here: elsewhere levels are DEBUG and INFO. NULL: why is filled. */
+/* Gives the word as it is written here: elsewhere levels are DEBUG and INFO. NULL: why is filled.
+ */
 static const char *find_word(enum tg_conf conf, const char *value, char *why, size_t size)
 {
 	size_t i, w, n;
@@ -118,12 +127,14 @@ static const char *find_word(enum tg_conf conf, const char *value, char *why, si
 	for (w = 0; word_lists[i].words[w]; w++) {
 		if (strcasecmp(word_lists[i].words[w], value) == 0)
 			return word_lists[i].words[w];
-		n += (size_t)snprintf(why + n, size - n, "%s %s", w ? "," : "", word_lists[i].words[w]);
+		n += (size_t)snprintf(
+			why + n, size - n, "%s %s", w ? "," : "", word_lists[i].words[w]);
 	}
 	return NULL;
 }
 
-static enum tg_rc set(enum tg_conf conf, const char *value, const struct place *place, struct tg_error *err)
+static enum tg_rc set(
+	enum tg_conf conf, const char *value, const struct place *place, struct tg_error *err)
 {
 	const struct tg_conf_row *row = &rows[conf];
 	char why[160], *copy;
@@ -172,15 +183,19 @@ static void note_celery(const char *name)
 	size_t n = strcspn(name, "="), len = strlen(celery);
 	const char *known;
 
-	if (strncmp(name, "CELERY_", strlen("CELERY_")) != 0 || strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") < n || len + n + 2 > sizeof celery)
+	if (strncmp(name, "CELERY_", strlen("CELERY_")) != 0 ||
+		strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") < n ||
+		len + n + 2 > sizeof celery)
 		return;
-	for (known = celery; (known = strstr(known, "CELERY_")) != NULL; known += strcspn(known, ","))
+	for (known = celery; (known = strstr(known, "CELERY_")) != NULL;
+		known += strcspn(known, ","))
 		if (strcspn(known, ",") == n && strncmp(known, name, n) == 0)
 			return;
 	snprintf(celery + len, sizeof celery - len, "%s%.*s", len ? "," : "", (int)n, name);
 }
 
-static enum tg_rc set_named(const char *name, const char *value, const struct place *place, struct tg_error *err)
+static enum tg_rc set_named(
+	const char *name, const char *value, const struct place *place, struct tg_error *err)
 {
 	enum tg_conf conf;
 
@@ -198,14 +213,16 @@ static enum tg_rc read_line(char *line, size_t n, const struct place *place, str
 	char *text, *end = line + n, *equals, *value;
 
 	if (memchr(line, '\0', n))
-		return tg_fail(err, TG_E_CONFIG, NULL, "%s, line %u: holds a NUL byte", place->file, place->line);
+		return tg_fail(err, TG_E_CONFIG, NULL, "%s, line %u: holds a NUL byte", place->file,
+			place->line);
 	text = trim(line, end);
 	if (!*text || *text == '#')
 		return TG_OK;
 	end = text + strlen(text);
 	equals = strchr(text, '=');
 	if (!equals || equals == text)
-		return tg_fail(err, TG_E_CONFIG, NULL, "%s, line %u: expected KEY=VALUE", place->file, place->line);
+		return tg_fail(err, TG_E_CONFIG, NULL, "%s, line %u: expected KEY=VALUE",
+			place->file, place->line);
 	value = trim(equals + 1, end);
 	end = value + strlen(value);
 	if (end - value >= 2 && *value == '"' && end[-1] == '"') {

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * encode: the encodings of text.h: UTF-8, hexadecimal digits, base64, percent escapes, UUIDs. Promises to refuse what is
- * not exactly of the form, never to guess. Never depends on the locale: isalpha() and its like do. */
+ * encode: the encodings of text.h: UTF-8, hexadecimal digits, base64, percent escapes, UUIDs.
+ * Promises to refuse what is not exactly of the form, never to guess. Never depends on the locale:
+ * isalpha() and its like do. */
 #include "taskgate/base/text.h"
 
 #include <stdint.h>
 #include <string.h>
 
-static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64_digits[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/* Bytes of the character that begins at s, 0 where it is none (RFC 3629, section 4). n is at least 1. */
+/* Bytes of the character that begins at s, 0 where it is none (RFC 3629, section 4). n is at
+ * least 1. */
 static size_t utf8_step(const uint8_t *s, size_t n)
 {
 	uint8_t low = 0x80, high = 0xBF;
@@ -22,11 +25,20 @@ static size_t utf8_step(const uint8_t *s, size_t n)
 	if (n < len)
 		return 0;
 	switch (s[0]) {
-	case 0xE0: low = 0xA0; break;    /* shorter forms exist below */
-	case 0xED: high = 0x9F; break;   /* surrogates above */
-	case 0xF0: low = 0x90; break;
-	case 0xF4: high = 0x8F; break;   /* U+10FFFF is the last */
-	default: break;
+	case 0xE0:
+		low = 0xA0;
+		break; /* shorter forms exist below */
+	case 0xED:
+		high = 0x9F;
+		break; /* surrogates above */
+	case 0xF0:
+		low = 0x90;
+		break;
+	case 0xF4:
+		high = 0x8F;
+		break; /* U+10FFFF is the last */
+	default:
+		break;
 	}
 	if (s[1] < low || s[1] > high)
 		return 0;
@@ -97,7 +109,7 @@ bool tg_unhex(uint8_t *out, const char *hex, size_t n)
 
 	for (i = 0; i < n; i++) {
 		high = hex_digit(hex[2 * i]);
-		if (high < 0)                   /* a NUL ends here, before the digit behind it is read */
+		if (high < 0) /* a NUL ends here, before the digit behind it is read */
 			return false;
 		low = hex_digit(hex[2 * i + 1]);
 		if (low < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * error: owns the table of failures (error_table.h) and the one way of filling a struct tg_error. Promises that the
- * texts in it are whole characters and NUL-terminated, however long the input was. Never allocates, never logs. */
+ * error: owns the table of failures (error_table.h) and the one way of filling a struct tg_error.
+ * Promises that the texts in it are whole characters and NUL-terminated, however long the input
+ * was. Never allocates, never logs. */
 #include "taskgate/base/error.h"
 
 #include <assert.h>
@@ -9,7 +10,8 @@
 #include <string.h>
 
 static const struct tg_error_row rows[] = {
-#define ROW(name, word, http, exit_code, retryable, text) [TG_E_##name] = { word, http, exit_code, retryable, text },
+#define ROW(name, word, http, exit_code, retryable, text) \
+	[TG_E_##name] = { word, http, exit_code, retryable, text },
 #include "taskgate/base/error_table.h"
 #undef ROW
 };
@@ -20,7 +22,8 @@ const struct tg_error_row *tg_error_row(enum tg_rc rc)
 	return &rows[rc];
 }
 
-/* A text that was cut may end in the middle of a character, and a broken character makes a whole answer invalid JSON. */
+/* A text that was cut may end in the middle of a character, and a broken character makes a whole
+ * answer invalid JSON. */
 static void drop_broken_end(char *s)
 {
 	size_t n = strlen(s), back = 0, want = 0;
@@ -42,10 +45,12 @@ static void copy(char *to, size_t size, const char *from)
 		drop_broken_end(to);
 }
 
-enum tg_rc tg_error_set(struct tg_error *err, enum tg_rc rc, const char *field, const char *file, int line,
-    const char *fmt, ...)
+enum tg_rc tg_error_set(struct tg_error *err, enum tg_rc rc, const char *field, const char *file,
+	int line, const char *fmt, ...)
 {
-	struct tg_error fresh = { .rc = rc, .file = file, .line = line };   /* the arguments may point into *err */
+	struct tg_error fresh = {
+		.rc = rc, .file = file, .line = line
+	}; /* the arguments may point into *err */
 	va_list ap;
 	int n;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * form: owns the reading and writing of web forms. Promises that what is read is valid UTF-8 without NUL, each part decoded once, and that what is written reads back
- * the same. Never looks at what the names mean. */
+ * form: owns the reading and writing of web forms. Promises that what is read is valid UTF-8
+ * without NUL, each part decoded once, and that what is written reads back the same. Never looks at
+ * what the names mean. */
 #include "taskgate/base/form.h"
 
 #include <string.h>
@@ -46,7 +47,8 @@ const char *tg_form_get(const struct tg_form *form, const char *name)
 
 static void put_encoded(struct tg_buf *b, const char *s)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789*-._";
+	static const char plain[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789*-._";
 
 	for (; *s; s++) {
 		if (strchr(plain, *s))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * log: owns standard error. Promises one write per line, lines of at most 4096 bytes (so that several processes may
- * share a pipe), valid UTF-8 and no control character in them, and in JSON format one valid object a line. Its time is
- * this machine's wall clock, which nothing else of taskgate looks at. Never allocates, never fails its caller. */
+ * log: owns standard error. Promises one write per line, lines of at most 4096 bytes (so that
+ * several processes may share a pipe), valid UTF-8 and no control character in them, and in JSON
+ * format one valid object a line. Its time is this machine's wall clock, which nothing else of
+ * taskgate looks at. Never allocates, never fails its caller. */
 #include "taskgate/base/log.h"
 
 #include <errno.h>
@@ -15,7 +16,7 @@
 #include "taskgate/base/text.h"
 
 #define LINE_SIZE 4096
-#define LINE_END 16            /* kept free for what closes a line that was cut */
+#define LINE_END 16 /* kept free for what closes a line that was cut */
 #define TEXT_SIZE 2048
 
 struct line {
@@ -31,7 +32,10 @@ static struct {
 } state = { .program = "taskgate", .level = TG_LOG_INFO };
 
 static const char *const words[] = {
-	[TG_LOG_DEBUG] = "debug", [TG_LOG_INFO] = "info", [TG_LOG_WARNING] = "warning", [TG_LOG_ERROR] = "error",
+	[TG_LOG_DEBUG] = "debug",
+	[TG_LOG_INFO] = "info",
+	[TG_LOG_WARNING] = "warning",
+	[TG_LOG_ERROR] = "error",
 };
 
 void tg_log_open(const char *program, enum tg_log_level level, bool json)
@@ -118,12 +122,13 @@ static void put_time(struct line *line)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
-	n = snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-	    tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000);
+	n = snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", tm.tm_year + 1900,
+		tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000);
 	put(line, text, (size_t)n);
 }
 
-/* The text is clean, so that two characters need a backslash; with `escaped`, those that have one already keep it. */
+/* The text is clean, so that two characters need a backslash; with `escaped`, those that have one
+ * already keep it. */
 static void put_json_text(struct line *line, const char *s, size_t n, bool escaped)
 {
 	size_t i;
@@ -156,8 +161,8 @@ static const char *closing_quote(const char *s)
 	return *s ? s : NULL;
 }
 
-/* One `key=value` as a member; gives back what is behind it. What is not a pair becomes a member "text" that holds
- * all of the rest. */
+/* One `key=value` as a member; gives back what is behind it. What is not a pair becomes a member
+ * "text" that holds all of the rest. */
 static const char *put_member(struct line *line, const char *p)
 {
 	size_t key = strcspn(p, " =\""), n;
@@ -183,7 +188,8 @@ static const char *put_member(struct line *line, const char *p)
 	return value + n;
 }
 
-/* The pairs are an object of their own, so that no text from outside can pass for the line's time or level. */
+/* The pairs are an object of their own, so that no text from outside can pass for the line's time
+ * or level. */
 static void put_members(struct line *line, const char *text)
 {
 	size_t before;
@@ -205,7 +211,8 @@ static void put_members(struct line *line, const char *text)
 	}
 }
 
-/* `key=text` or `"key":"text"`; both texts are ours or were checked by dispatch, and cleaned all the same. */
+/* `key=text` or `"key":"text"`; both texts are ours or were checked by dispatch, and cleaned all
+ * the same. */
 static void put_field(struct line *line, const char *key, const char *text)
 {
 	char copy[256];
@@ -229,7 +236,8 @@ static void put_field(struct line *line, const char *key, const char *text)
 		put(line, copy, n);
 }
 
-static void build_json(struct line *line, enum tg_log_level level, const char *event, const char *text)
+static void build_json(
+	struct line *line, enum tg_log_level level, const char *event, const char *text)
 {
 	puts_to(line, "{\"time\":\"");
 	put_time(line);
@@ -244,7 +252,8 @@ static void build_json(struct line *line, enum tg_log_level level, const char *e
 	line->len += 3;
 }
 
-static void build_text(struct line *line, enum tg_log_level level, const char *event, const char *text, size_t n)
+static void build_text(
+	struct line *line, enum tg_log_level level, const char *event, const char *text, size_t n)
 {
 	const char *const head[] = { words[level], state.program, event };
 	size_t i;
@@ -301,13 +310,15 @@ static void quote(char *out, size_t size, const char *s)
 
 void tg_log_error(enum tg_log_level level, const char *event, const struct tg_error *err)
 {
-	char reason[2 * sizeof err->reason + 4], field[2 * sizeof err->field + 4], message[2 * sizeof err->message + 4];
+	char reason[2 * sizeof err->reason + 4], field[2 * sizeof err->field + 4],
+		message[2 * sizeof err->message + 4];
 
 	quote(reason, sizeof reason, err->reason);
 	quote(field, sizeof field, err->field);
 	quote(message, sizeof message, err->message);
 	tg_log(level, event, "rc=%s%s%s%s%s%s%s message=%s at=%s:%d", tg_error_row(err->rc)->word,
-	    err->reason[0] ? " reason=" : "", err->reason[0] ? reason : "",
-	    err->field[0] ? " field=" : "", err->field[0] ? field : "",
-	    err->sqlstate[0] ? " sqlstate=" : "", err->sqlstate, message, err->file ? err->file : "-", err->line);
+		err->reason[0] ? " reason=" : "", err->reason[0] ? reason : "",
+		err->field[0] ? " field=" : "", err->field[0] ? field : "",
+		err->sqlstate[0] ? " sqlstate=" : "", err->sqlstate, message,
+		err->file ? err->file : "-", err->line);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * nudge: owns the names under RUN_DIR/sweep.d. Promises that sending never waits and never fails the sender; a nudge is a hint, the
- * sweeper's poll is the truth. It never reads another process's mind: a socket that refuses is one that nobody holds. */
+ * nudge: owns the names under RUN_DIR/sweep.d. Promises that sending never waits and never fails
+ * the sender; a nudge is a hint, the sweeper's poll is the truth. It never reads another process's
+ * mind: a socket that refuses is one that nobody holds. */
 #include "taskgate/base/nudge.h"
 
 #include <dirent.h>
@@ -19,7 +20,8 @@ static bool address(struct sockaddr_un *a, const char *run_dir, const char *name
 {
 	memset(a, 0, sizeof *a);
 	a->sun_family = AF_UNIX;
-	return snprintf(a->sun_path, sizeof a->sun_path, "%s/sweep.d/%s", run_dir, name) < (int)sizeof a->sun_path;
+	return snprintf(a->sun_path, sizeof a->sun_path, "%s/sweep.d/%s", run_dir, name) <
+		(int)sizeof a->sun_path;
 }
 
 static void send_to(int fd, const char *run_dir, const char *name)
@@ -28,11 +30,13 @@ static void send_to(int fd, const char *run_dir, const char *name)
 
 	if (name[strspn(name, "0123456789")] != '\0' || !address(&a, run_dir, name))
 		return;
-	if (sendto(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&a, sizeof a) < 0 && errno == ECONNREFUSED)
+	if (sendto(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&a, sizeof a) < 0 &&
+		errno == ECONNREFUSED)
 		unlink(a.sun_path);
 }
 
-/* The folder is read each time: with two sockets in it a nudge took 14 microseconds in all, and what is not remembered cannot be stale. */
+/* The folder is read each time: with two sockets in it a nudge took 14 microseconds in all, and
+ * what is not remembered cannot be stale. */
 void tg_nudge(const char *run_dir)
 {
 	static int fd = -1;
@@ -52,7 +56,8 @@ void tg_nudge(const char *run_dir)
 	closedir(d);
 }
 
-/* The folder keeps its group (2770), so that programs of one group under several users reach each other. */
+/* The folder keeps its group (2770), so that programs of one group under several users reach each
+ * other. */
 static bool make_folder(const char *run_dir)
 {
 	char path[sizeof(struct sockaddr_un)];
@@ -74,13 +79,16 @@ int tg_nudge_bind(const char *run_dir, struct tg_error *err)
 
 	snprintf(name, sizeof name, "%ld", (long)getpid());
 	if (!make_folder(run_dir) || !address(&a, run_dir, name)) {
-		tg_fail(err, TG_E_CONFIG, "TASKGATE_RUN_DIR", "%s/sweep.d: %s", run_dir, strerror(errno));
+		tg_fail(err, TG_E_CONFIG, "TASKGATE_RUN_DIR", "%s/sweep.d: %s", run_dir,
+			strerror(errno));
 		return -1;
 	}
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	unlink(a.sun_path);            /* of an earlier process with this pid */
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || chmod(a.sun_path, 0660) != 0) {
-		tg_fail(err, TG_E_CONFIG, "TASKGATE_RUN_DIR", "%s: %s", a.sun_path, strerror(errno));
+	unlink(a.sun_path); /* of an earlier process with this pid */
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
+		chmod(a.sun_path, 0660) != 0) {
+		tg_fail(err, TG_E_CONFIG, "TASKGATE_RUN_DIR", "%s: %s", a.sun_path,
+			strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return -1;

@@ -5,8 +5,9 @@
 #include <stdint.h>
 
 /* TS 23.038 6.2.1 beyond ASCII, sorted. */
-static const uint16_t basic[] = { 0xA1, 0xA3, 0xA4, 0xA5, 0xA7, 0xBF, 0xC4, 0xC5, 0xC6, 0xC7, 0xC9, 0xD1, 0xD6, 0xD8, 0xDC, 0xDF, 0xE0, 0xE4, 0xE5, 0xE6, 0xE8, 0xE9, 0xEC, 0xF1,
-	0xF2, 0xF6, 0xF8, 0xF9, 0xFC, 0x393, 0x394, 0x398, 0x39B, 0x39E, 0x3A0, 0x3A3, 0x3A6, 0x3A8, 0x3A9 };
+static const uint16_t basic[] = { 0xA1, 0xA3, 0xA4, 0xA5, 0xA7, 0xBF, 0xC4, 0xC5, 0xC6, 0xC7, 0xC9,
+	0xD1, 0xD6, 0xD8, 0xDC, 0xDF, 0xE0, 0xE4, 0xE5, 0xE6, 0xE8, 0xE9, 0xEC, 0xF1, 0xF2, 0xF6,
+	0xF8, 0xF9, 0xFC, 0x393, 0x394, 0x398, 0x39B, 0x39E, 0x3A0, 0x3A3, 0x3A6, 0x3A8, 0x3A9 };
 
 /* Septets of a code point; 0 where the alphabet has it not. */
 static size_t septets(uint32_t c)
@@ -14,8 +15,17 @@ static size_t septets(uint32_t c)
 	size_t i;
 
 	switch (c) {
-	case '\f': case '^': case '{': case '}': case '\\': case '[': case '~': case ']': case '|': case 0x20AC:
-		return 2;      /* 6.2.1.1, behind an escape */
+	case '\f':
+	case '^':
+	case '{':
+	case '}':
+	case '\\':
+	case '[':
+	case '~':
+	case ']':
+	case '|':
+	case 0x20AC:
+		return 2; /* 6.2.1.1, behind an escape */
 	case '`':
 		return 0;
 	default:
@@ -46,7 +56,8 @@ static uint32_t next_code_point(const unsigned char **p)
 	return c;
 }
 
-static size_t parts(const unsigned char *p, const unsigned char *end, size_t (*units)(uint32_t), size_t alone, size_t each)
+static size_t parts(const unsigned char *p, const unsigned char *end, size_t (*units)(uint32_t),
+	size_t alone, size_t each)
 {
 	const unsigned char *start = p;
 	size_t total = 0, used = 0, made = 1, u;
@@ -73,6 +84,7 @@ struct tg_sms_size tg_sms_size(const char *utf8, size_t n)
 
 	for (p = start; p < end; size.characters++)
 		size.gsm7 &= septets(next_code_point(&p)) > 0;
-	size.segments = size.gsm7 ? parts(start, end, septets, 160, 153) : parts(start, end, utf16_units, 70, 67);
+	size.segments = size.gsm7 ? parts(start, end, septets, 160, 153)
+				  : parts(start, end, utf16_units, 70, 67);
 	return size;
 }

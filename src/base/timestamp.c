@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * timestamp: reads the times that clients send and PostgreSQL prints, and writes them as the other side reads them.
- * Promises that every field was range-checked and that what it gives is UTC. Never asks a locale or TZ, and a clock in
- * tg_time_wall() alone. */
+ * timestamp: reads the times that clients send and PostgreSQL prints, and writes them as the other
+ * side reads them. Promises that every field was range-checked and that what it gives is UTC. Never
+ * asks a locale or TZ, and a clock in tg_time_wall() alone. */
 #include "taskgate/base/clock.h"
 
 #include <assert.h>
@@ -14,7 +14,7 @@
 
 struct moment {
 	int year, month, day, hour, minute, second, micros;
-	int offset;            /* seconds east of Greenwich */
+	int offset; /* seconds east of Greenwich */
 };
 
 struct cursor {
@@ -59,8 +59,9 @@ static int days_in(int year, int month)
 
 static bool read_date(struct cursor *c, size_t year_digits, struct moment *m)
 {
-	return digits(c, year_digits, 1, 999999, &m->year) && one_of(c, "-") && digits(c, 2, 1, 12, &m->month)
-	    && one_of(c, "-") && digits(c, 2, 1, days_in(m->year, m->month), &m->day);
+	return digits(c, year_digits, 1, 999999, &m->year) && one_of(c, "-") &&
+		digits(c, 2, 1, 12, &m->month) && one_of(c, "-") &&
+		digits(c, 2, 1, days_in(m->year, m->month), &m->day);
 }
 
 /* 1 to 9 digits, of which the first 6 count. */
@@ -88,7 +89,8 @@ static bool read_clock(struct cursor *c, struct moment *m)
 	return digits(c, 2, 0, 59, &m->second) && (!one_of(c, ".") || read_fraction(c, m));
 }
 
-/* Z, +05:30, +0530 or +05: the latter two are what strftime and PostgreSQL print. Nothing is UTC. */
+/* Z, +05:30, +0530 or +05: the latter two are what strftime and PostgreSQL print. Nothing is UTC.
+ */
 static bool read_offset(struct cursor *c, struct moment *m)
 {
 	int hours, minutes = 0, sign;
@@ -107,11 +109,12 @@ static bool read_offset(struct cursor *c, struct moment *m)
 	return true;
 }
 
-/* Days since 1970-01-01 of a Gregorian date from year 1 on: counted in years that begin in March, so that the leap day
- * is a year's last. */
+/* Days since 1970-01-01 of a Gregorian date from year 1 on: counted in years that begin in March,
+ * so that the leap day is a year's last. */
 static int64_t days_since_epoch(int year, int month, int day)
 {
-	int64_t y = year - (month <= 2), in_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+	int64_t y = year - (month <= 2),
+		in_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
 
 	return y * 365 + y / 4 - y / 100 + y / 400 + in_year - 719468;
 }
@@ -139,7 +142,8 @@ static void to_utc(struct moment *m)
 	}
 }
 
-/* Written in UTC although an offset would be legal: PostgreSQL takes none beyond 15:59, RFC 3339 allows up to 23:59. */
+/* Written in UTC although an offset would be legal: PostgreSQL takes none beyond 15:59, RFC 3339
+ * allows up to 23:59. */
 char *tg_time_parse(struct tg_arena *arena, const char *s, size_t n)
 {
 	struct cursor c = { s, s + n };
@@ -147,13 +151,14 @@ char *tg_time_parse(struct tg_arena *arena, const char *s, size_t n)
 
 	if (!read_date(&c, 4, &m))
 		return NULL;
-	if (c.p != c.end && !(one_of(&c, "Tt ") && read_clock(&c, &m) && read_offset(&c, &m) && c.p == c.end))
+	if (c.p != c.end &&
+		!(one_of(&c, "Tt ") && read_clock(&c, &m) && read_offset(&c, &m) && c.p == c.end))
 		return NULL;
 	to_utc(&m);
 	if (m.year < 1970 || m.year > 9999)
 		return NULL;
-	return tg_arena_printf(arena, "%04d-%02d-%02d %02d:%02d:%02d.%06d+00:00", m.year, m.month, m.day, m.hour, m.minute,
-	    m.second, m.micros);
+	return tg_arena_printf(arena, "%04d-%02d-%02d %02d:%02d:%02d.%06d+00:00", m.year, m.month,
+		m.day, m.hour, m.minute, m.second, m.micros);
 }
 
 /* Anything else than a timestamptz of an ISO/UTC session is a mistake of the program. */
@@ -162,10 +167,10 @@ static struct moment read_pg(const char *pg)
 	const char *dash = strchr(pg, '-');
 	struct cursor c = { pg, pg + strlen(pg) };
 	struct moment m = { 0 };
-	bool ok = dash && dash - pg >= 4 && dash - pg <= 6;   /* PostgreSQL's years go on to 294276 */
+	bool ok = dash && dash - pg >= 4 && dash - pg <= 6; /* PostgreSQL's years go on to 294276 */
 
-	ok = ok && read_date(&c, (size_t)(dash - pg), &m) && one_of(&c, " ") && read_clock(&c, &m)
-	    && one_of(&c, "+") && digits(&c, 2, 0, 0, &m.offset);
+	ok = ok && read_date(&c, (size_t)(dash - pg), &m) && one_of(&c, " ") &&
+		read_clock(&c, &m) && one_of(&c, "+") && digits(&c, 2, 0, 0, &m.offset);
 	assert(ok && (c.p == c.end || strcmp(c.p, ":00") == 0));
 	return m;
 }
@@ -177,7 +182,8 @@ char *tg_time_seconds(struct tg_arena *arena, const char *pg)
 	if (!pg)
 		return NULL;
 	m = read_pg(pg);
-	return tg_arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02dZ", m.year, m.month, m.day, m.hour, m.minute, m.second);
+	return tg_arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02dZ", m.year, m.month, m.day,
+		m.hour, m.minute, m.second);
 }
 
 char *tg_time_micros(struct tg_arena *arena, const char *pg)
@@ -187,15 +193,18 @@ char *tg_time_micros(struct tg_arena *arena, const char *pg)
 	if (!pg)
 		return NULL;
 	m = read_pg(pg);
-	return tg_arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%06d+00:00", m.year, m.month, m.day, m.hour, m.minute,
-	    m.second, m.micros);
+	return tg_arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%06d+00:00", m.year, m.month,
+		m.day, m.hour, m.minute, m.second, m.micros);
 }
 
 int64_t tg_time_to_us(const char *pg)
 {
 	struct moment m = read_pg(pg);
 
-	return (days_since_epoch(m.year, m.month, m.day) * DAY + m.hour * 3600 + m.minute * 60 + m.second) * 1000000 + m.micros;
+	return (days_since_epoch(m.year, m.month, m.day) * DAY + m.hour * 3600 + m.minute * 60 +
+		       m.second) *
+		1000000 +
+		m.micros;
 }
 
 char *tg_time_wall(struct tg_arena *arena)
@@ -204,7 +213,8 @@ char *tg_time_wall(struct tg_arena *arena)
 	struct tm tm;
 	char text[32];
 
-	if (gmtime_r(&now, &tm) == NULL || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+	if (gmtime_r(&now, &tm) == NULL ||
+		strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
 		abort();
 	return tg_arena_strdup(arena, text);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * twilio: owns the making and checking of Twilio's signatures. Of a name that comes more than once each different value counts once, as Twilio's own library has it.
- * Never says how far a wrong signature was right. */
+ * twilio: owns the making and checking of Twilio's signatures. Of a name that comes more than once
+ * each different value counts once, as Twilio's own library has it. Never says how far a wrong
+ * signature was right. */
 #include "taskgate/base/twilio.h"
 
 #include <stdlib.h>
@@ -32,7 +33,8 @@ static void put_sorted(struct tg_buf *text, struct tg_arena *arena, const struct
 	}
 }
 
-char *tg_twilio_signature(struct tg_arena *arena, const char *auth_token, const char *url, const struct tg_form *form)
+char *tg_twilio_signature(
+	struct tg_arena *arena, const char *auth_token, const char *url, const struct tg_form *form)
 {
 	uint8_t digest[TG_SHA1_SIZE];
 	struct tg_buf text;
@@ -48,13 +50,15 @@ char *tg_twilio_signature(struct tg_arena *arena, const char *auth_token, const 
 /* The same address without its port, or, where it has none, with its scheme's. */
 static const char *with_other_port(struct tg_arena *arena, const char *url)
 {
-	const char *scheme = strstr(url, "://"), *host = scheme ? scheme + 3 : url, *end = host + strcspn(host, "/?#"), *p = end;
+	const char *scheme = strstr(url, "://"), *host = scheme ? scheme + 3 : url,
+		   *end = host + strcspn(host, "/?#"), *p = end;
 
 	while (p > host && strchr(":]@", p[-1]) == NULL)
 		p--;
 	if (p > host && p[-1] == ':')
 		return tg_arena_printf(arena, "%.*s%s", (int)(p - 1 - url), url, end);
-	return tg_arena_printf(arena, "%.*s%s%s", (int)(end - url), url, strncasecmp(url, "https:", 6) == 0 ? ":443" : ":80", end);
+	return tg_arena_printf(arena, "%.*s%s%s", (int)(end - url), url,
+		strncasecmp(url, "https:", 6) == 0 ? ":443" : ":80", end);
 }
 
 static bool is_same(const char *right, const char *given)
@@ -69,12 +73,15 @@ static bool is_same(const char *right, const char *given)
 	return wrong == 0;
 }
 
-/* Some of what Twilio sends is signed for the address with its port and some without it; its own library takes both. */
-bool tg_twilio_signature_valid(struct tg_arena *arena, const char *auth_token, const char *url, const struct tg_form *form, const char *given)
+/* Some of what Twilio sends is signed for the address with its port and some without it; its own
+ * library takes both. */
+bool tg_twilio_signature_valid(struct tg_arena *arena, const char *auth_token, const char *url,
+	const struct tg_form *form, const char *given)
 {
 	const char *other = with_other_port(arena, url);
 
 	if (!given)
 		return false;
-	return is_same(tg_twilio_signature(arena, auth_token, url, form), given) || is_same(tg_twilio_signature(arena, auth_token, other, form), given);
+	return is_same(tg_twilio_signature(arena, auth_token, url, form), given) ||
+		is_same(tg_twilio_signature(arena, auth_token, other, form), given);
 }

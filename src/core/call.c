@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * call: calls and campaigns, one statement each. Promises that what was queued is durable when it is answered for, however many numbers it has. It dials nobody: that is the
- * sweeper's. */
+ * call: calls and campaigns, one statement each. Promises that what was queued is durable when it
+ * is answered for, however many numbers it has. It dials nobody: that is the sweeper's. */
 #include <stdio.h>
 
 #include "statement.h"
@@ -9,20 +9,31 @@
 
 #define ACTIVE_MOST "1000"
 
-enum tg_rc tg_call_queue(struct tg_tx *tx, const char *number, const char *delay, const struct tg_dial *d, struct tg_rows *rows)
+enum tg_rc tg_call_queue(struct tg_tx *tx, const char *number, const char *delay,
+	const struct tg_dial *d, struct tg_rows *rows)
 {
-	return statement_make(tx, TG_SQL_CALL_QUEUE, (const char *[]){ number, d->from, d->webhook_url, d->status_url, d->metadata, delay, d->callback_url }, 7, rows);
+	return statement_make(tx, TG_SQL_CALL_QUEUE,
+		(const char *[]){ number, d->from, d->webhook_url, d->status_url, d->metadata,
+			delay, d->callback_url },
+		7, rows);
 }
 
-enum tg_rc tg_call_queue_bulk(struct tg_tx *tx, const char *numbers, const char *delay, const char *most, const struct tg_dial *d, struct tg_rows *rows)
+enum tg_rc tg_call_queue_bulk(struct tg_tx *tx, const char *numbers, const char *delay,
+	const char *most, const struct tg_dial *d, struct tg_rows *rows)
 {
-	return statement_make(tx, TG_SQL_CALL_QUEUE_BULK, (const char *[]){ numbers, d->from, d->webhook_url, d->status_url, d->metadata, delay, most, d->callback_url }, 8, rows);
+	return statement_make(tx, TG_SQL_CALL_QUEUE_BULK,
+		(const char *[]){ numbers, d->from, d->webhook_url, d->status_url, d->metadata,
+			delay, most, d->callback_url },
+		8, rows);
 }
 
-enum tg_rc tg_call_schedule(struct tg_tx *tx, const char *number, const char *time, bool wall, const char *zone, const struct tg_dial *d, struct tg_rows *rows)
+enum tg_rc tg_call_schedule(struct tg_tx *tx, const char *number, const char *time, bool wall,
+	const char *zone, const struct tg_dial *d, struct tg_rows *rows)
 {
-	return statement_make(tx, TG_SQL_CALL_SCHEDULE, (const char *[]){ number, d->from, d->webhook_url, d->status_url, d->metadata, time, wall ? "t" : "f", zone,
-		d->callback_url }, 9, rows);
+	return statement_make(tx, TG_SQL_CALL_SCHEDULE,
+		(const char *[]){ number, d->from, d->webhook_url, d->status_url, d->metadata, time,
+			wall ? "t" : "f", zone, d->callback_url },
+		9, rows);
 }
 
 enum tg_rc tg_call_get(struct tg_tx *tx, const char *task, struct tg_rows *rows)
@@ -36,7 +47,8 @@ enum tg_rc tg_call_cancel(struct tg_tx *tx, const char *task)
 	enum tg_rc rc = statement_make(tx, TG_SQL_CALL_CANCEL, &task, 1, &rows);
 
 	if (rc == TG_OK && !tg_rows_bool(rows, 0, "cancelled"))
-		return tg_fail(tx->err, TG_E_NOTFOUND, NULL, "there is no task %s that has not ended", task);
+		return tg_fail(tx->err, TG_E_NOTFOUND, NULL,
+			"there is no task %s that has not ended", task);
 	return rc;
 }
 
@@ -45,13 +57,15 @@ enum tg_rc tg_call_active(struct tg_tx *tx, struct tg_rows *rows)
 	return tg_tx_run(tx, TG_SQL_CALL_ACTIVE, (const char *[]){ ACTIVE_MOST }, 1, rows);
 }
 
-enum tg_rc tg_campaign_calls(struct tg_tx *tx, const char *task, long long limit, long long offset, struct tg_rows *rows)
+enum tg_rc tg_campaign_calls(
+	struct tg_tx *tx, const char *task, long long limit, long long offset, struct tg_rows *rows)
 {
 	char most[24], skip[24];
 
 	snprintf(most, sizeof most, "%lld", limit);
 	snprintf(skip, sizeof skip, "%lld", offset);
-	return statement_find(tx, TG_SQL_CAMPAIGN_CALLS, (const char *[]){ task, most, skip }, 3, "campaign", rows);
+	return statement_find(tx, TG_SQL_CAMPAIGN_CALLS, (const char *[]){ task, most, skip }, 3,
+		"campaign", rows);
 }
 
 bool tg_call_is_served(struct tg_db *db)
@@ -60,8 +74,10 @@ bool tg_call_is_served(struct tg_db *db)
 	struct tg_error ignored;
 	struct tg_rows rows;
 
-	return tg_db_open(db, deadline, &ignored) == TG_OK && tg_db_call(db, TG_SQL_CALL_HEALTH, NULL, 0, deadline, false, &rows, &ignored) == TG_OK &&
-	    tg_rows_bool(rows, 0, "sweeper");
+	return tg_db_open(db, deadline, &ignored) == TG_OK &&
+		tg_db_call(db, TG_SQL_CALL_HEALTH, NULL, 0, deadline, false, &rows, &ignored) ==
+		TG_OK &&
+		tg_rows_bool(rows, 0, "sweeper");
 }
 
 enum tg_rc tg_call_report(struct tg_tx *tx, const struct tg_call_report *r)
@@ -70,8 +86,10 @@ enum tg_rc tg_call_report(struct tg_tx *tx, const struct tg_call_report *r)
 	struct tg_rows rows;
 
 	snprintf(ask, sizeof ask, "%lld", r->ask_s);
-	return statement_make(tx, TG_SQL_CALL_REPORT, (const char *[]){ r->call, r->sid, r->status, r->sequence, r->duration, r->error_code, r->params, r->form, ask, r->request_id,
-		r->remote }, 11, &rows);
+	return statement_make(tx, TG_SQL_CALL_REPORT,
+		(const char *[]){ r->call, r->sid, r->status, r->sequence, r->duration,
+			r->error_code, r->params, r->form, ask, r->request_id, r->remote },
+		11, &rows);
 }
 
 enum tg_rc tg_call_script(struct tg_tx *tx, const char *call, const char *sid, struct tg_rows *rows)
@@ -79,10 +97,12 @@ enum tg_rc tg_call_script(struct tg_tx *tx, const char *call, const char *sid, s
 	return tg_tx_run(tx, TG_SQL_CALL_SCRIPT, (const char *[]){ call, sid }, 2, rows);
 }
 
-enum tg_rc tg_call_gather(struct tg_tx *tx, const char *sid, const char *speech, const char *digits, const char *params)
+enum tg_rc tg_call_gather(struct tg_tx *tx, const char *sid, const char *speech, const char *digits,
+	const char *params)
 {
 	struct tg_rows rows;
 
 	tx->writes = true;
-	return tg_tx_run(tx, TG_SQL_CALL_GATHER, (const char *[]){ sid, speech, digits, params }, 4, &rows);
+	return tg_tx_run(
+		tx, TG_SQL_CALL_GATHER, (const char *[]){ sid, speech, digits, params }, 4, &rows);
 }

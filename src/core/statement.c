@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * statement: owns what "no row" and "made" mean for every core function. It knows no statement by name. */
+ * statement: owns what "no row" and "made" mean for every core function. It knows no statement by
+ * name. */
 #include "statement.h"
 
-enum tg_rc statement_find(struct tg_tx *tx, enum tg_sql id, const char *const *params, int n, const char *what, struct tg_rows *rows)
+enum tg_rc statement_find(struct tg_tx *tx, enum tg_sql id, const char *const *params, int n,
+	const char *what, struct tg_rows *rows)
 {
 	enum tg_rc rc = tg_tx_run(tx, id, params, n, rows);
 
@@ -11,7 +13,8 @@ enum tg_rc statement_find(struct tg_tx *tx, enum tg_sql id, const char *const *p
 	return rc;
 }
 
-enum tg_rc statement_make(struct tg_tx *tx, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
+enum tg_rc statement_make(
+	struct tg_tx *tx, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
 {
 	enum tg_rc rc;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * task: what the disposition API does with tasks, one statement each. Owns the meaning of their rows ("none" is not found, "not moved" is a
- * conflict); promises that a task moves only along its machine's edges, since the statement's guard and the ledger's trigger both say so.
- * It knows neither HTTP nor JSON shapes. */
+ * task: what the disposition API does with tasks, one statement each. Owns the meaning of their
+ * rows ("none" is not found, "not moved" is a conflict); promises that a task moves only along its
+ * machine's edges, since the statement's guard and the ledger's trigger both say so. It knows
+ * neither HTTP nor JSON shapes. */
 #include <stdio.h>
 #include <string.h>
 
@@ -15,8 +16,9 @@ static const char *sql_bool(bool b)
 
 enum tg_rc tg_generic_create(struct tg_tx *tx, const struct tg_generic *g, struct tg_rows *rows)
 {
-	const char *params[] = { g->entity, g->type, g->action, g->target_id, g->payload, g->priority, g->scheduled_at, g->timeout,
-		g->retry_count, g->callback_url, g->tags, sql_bool(g->types_closed) };
+	const char *params[] = { g->entity, g->type, g->action, g->target_id, g->payload,
+		g->priority, g->scheduled_at, g->timeout, g->retry_count, g->callback_url, g->tags,
+		sql_bool(g->types_closed) };
 	enum tg_rc rc;
 
 	tx->writes = true;
@@ -26,22 +28,24 @@ enum tg_rc tg_generic_create(struct tg_tx *tx, const struct tg_generic *g, struc
 	return rc;
 }
 
-enum tg_rc tg_generic_get(struct tg_tx *tx, const char *entity, bool payload, bool result, bool logs, struct tg_rows *rows)
+enum tg_rc tg_generic_get(struct tg_tx *tx, const char *entity, bool payload, bool result,
+	bool logs, struct tg_rows *rows)
 {
 	const char *params[] = { entity, sql_bool(payload), sql_bool(result), sql_bool(logs) };
 
 	return statement_find(tx, TG_SQL_GENERIC_GET, params, 4, "task", rows);
 }
 
-enum tg_rc tg_task_get(struct tg_tx *tx, const char *entity, bool details, bool history, const char *kind, struct tg_rows *rows)
+enum tg_rc tg_task_get(struct tg_tx *tx, const char *entity, bool details, bool history,
+	const char *kind, struct tg_rows *rows)
 {
 	const char *params[] = { entity, sql_bool(details), sql_bool(history), kind };
 
 	return statement_find(tx, TG_SQL_TASK_GET, params, 4, "task", rows);
 }
 
-enum tg_rc tg_task_list(struct tg_tx *tx, const char *state, const char *kind, const char *tag, long long limit, long long offset,
-    struct tg_rows *rows)
+enum tg_rc tg_task_list(struct tg_tx *tx, const char *state, const char *kind, const char *tag,
+	long long limit, long long offset, struct tg_rows *rows)
 {
 	char most[24], skip[24];
 	const char *params[] = { state, kind, most, skip, tag };
@@ -54,7 +58,8 @@ enum tg_rc tg_task_list(struct tg_tx *tx, const char *state, const char *kind, c
 }
 
 /* A guarded move: the row says whether the guard held. */
-static enum tg_rc move(struct tg_tx *tx, enum tg_sql id, const char *entity, const char *verb, struct tg_rows *rows)
+static enum tg_rc move(struct tg_tx *tx, enum tg_sql id, const char *entity, const char *verb,
+	struct tg_rows *rows)
 {
 	const char *params[] = { entity };
 	enum tg_rc rc;
@@ -63,7 +68,8 @@ static enum tg_rc move(struct tg_tx *tx, enum tg_sql id, const char *entity, con
 	rc = statement_find(tx, id, params, 1, "task", rows);
 	if (rc != TG_OK || tg_rows_bool(*rows, 0, "moved"))
 		return rc;
-	return tg_fail_reason(tx->err, TG_E_CONFLICT, "state_edge", NULL, "a task that is %s cannot be %s", tg_rows_get(*rows, 0, "state"), verb);
+	return tg_fail_reason(tx->err, TG_E_CONFLICT, "state_edge", NULL,
+		"a task that is %s cannot be %s", tg_rows_get(*rows, 0, "state"), verb);
 }
 
 enum tg_rc tg_task_cancel(struct tg_tx *tx, const char *entity, struct tg_rows *rows)
@@ -91,18 +97,27 @@ enum tg_rc tg_task_why(struct tg_tx *tx, const char *entity, struct tg_rows *row
 
 const char *tg_why_text(const char *why)
 {
-	static const struct { const char *why, *text; } texts[] = {
-		{ "finished",    "The task has ended." },
-		{ "no_work",     "Nothing is queued for this task; it waits for a person." },
-		{ "leased",      "It is running: a worker holds its lease." },
-		{ "retry_wait",  "The last attempt failed or could not be sent; it waits for the next one." },
-		{ "not_due",     "It is scheduled for later." },
+	static const struct {
+		const char *why, *text;
+	} texts[] = {
+		{ "finished", "The task has ended." },
+		{ "no_work", "Nothing is queued for this task; it waits for a person." },
+		{ "leased", "It is running: a worker holds its lease." },
+		{ "retry_wait",
+			"The last attempt failed or could not be sent; it waits for the next "
+			"one." },
+		{ "not_due", "It is scheduled for later." },
 		{ "lane_paused", "Its lane is paused." },
-		{ "host_parked", "The host of its handler failed several times running and rests." },
-		{ "no_worker",   "It has no handler, and no worker has asked for its type in the last five minutes." },
-		{ "no_sweeper",  "No sweeper has been seen for 150 seconds: is cron running taskgate-sweep?" },
-		{ "paced",       "It waits for its pace." },
-		{ "due",         "It is due and will be taken next." },
+		{ "host_parked",
+			"The host of its handler failed several times running and rests." },
+		{ "no_worker",
+			"It has no handler, and no worker has asked for its type in the last five "
+			"minutes." },
+		{ "no_sweeper",
+			"No sweeper has been seen for 150 seconds: is cron running "
+			"taskgate-sweep?" },
+		{ "paced", "It waits for its pace." },
+		{ "due", "It is due and will be taken next." },
 	};
 
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)

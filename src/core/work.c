@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * work: claims and what their holders say. Owns the telling apart of stale, cancelled and unknown; promises that a stale fence changed nothing. */
+ * work: claims and what their holders say. Owns the telling apart of stale, cancelled and unknown;
+ * promises that a stale fence changed nothing. */
 #include <stdio.h>
 #include <string.h>
 
 #include "taskgate/core/work.h"
 
-enum tg_rc tg_work_claim(struct tg_tx *tx, const char *types, const char *max, const char *lease_seconds, const char *worker, struct tg_rows *rows)
+enum tg_rc tg_work_claim(struct tg_tx *tx, const char *types, const char *max,
+	const char *lease_seconds, const char *worker, struct tg_rows *rows)
 {
 	const char *params[] = { types, max, lease_seconds, worker };
 
@@ -14,7 +16,8 @@ enum tg_rc tg_work_claim(struct tg_tx *tx, const char *types, const char *max, c
 }
 
 /* A statement of a lease's holder: $1 id and $2 fence; its row has held and state. */
-static enum tg_rc held(struct tg_tx *tx, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
+static enum tg_rc held(
+	struct tg_tx *tx, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
 {
 	const char *state;
 	enum tg_rc rc;
@@ -27,32 +30,38 @@ static enum tg_rc held(struct tg_tx *tx, enum tg_sql id, const char *const *para
 	if (state == NULL)
 		return tg_fail(tx->err, TG_E_NOTFOUND, NULL, "there is no work %s", params[0]);
 	if (strcmp(state, "cancelled") == 0)
-		return tg_fail_reason(tx->err, TG_E_LEASE, "cancelled", NULL, "the task was cancelled");
-	return tg_fail_reason(tx->err, TG_E_LEASE, "stale_fence", NULL, "this fence no longer holds the task, which is %s", state);
+		return tg_fail_reason(
+			tx->err, TG_E_LEASE, "cancelled", NULL, "the task was cancelled");
+	return tg_fail_reason(tx->err, TG_E_LEASE, "stale_fence", NULL,
+		"this fence no longer holds the task, which is %s", state);
 }
 
-enum tg_rc tg_work_heartbeat(struct tg_tx *tx, const char *id, const char *fence, const char *lease_seconds, struct tg_rows *rows)
+enum tg_rc tg_work_heartbeat(struct tg_tx *tx, const char *id, const char *fence,
+	const char *lease_seconds, struct tg_rows *rows)
 {
 	const char *params[] = { id, fence, lease_seconds };
 
 	return held(tx, TG_SQL_WORK_HEARTBEAT, params, 3, rows);
 }
 
-enum tg_rc tg_work_progress(struct tg_tx *tx, const char *id, const char *fence, const char *progress, const char *message, struct tg_rows *rows)
+enum tg_rc tg_work_progress(struct tg_tx *tx, const char *id, const char *fence,
+	const char *progress, const char *message, struct tg_rows *rows)
 {
 	const char *params[] = { id, fence, progress, message };
 
 	return held(tx, TG_SQL_WORK_PROGRESS, params, 4, rows);
 }
 
-enum tg_rc tg_work_log(struct tg_tx *tx, const char *id, const char *fence, const char *level, const char *message, struct tg_rows *rows)
+enum tg_rc tg_work_log(struct tg_tx *tx, const char *id, const char *fence, const char *level,
+	const char *message, struct tg_rows *rows)
 {
 	const char *params[] = { id, fence, level, message };
 
 	return held(tx, TG_SQL_WORK_LOG, params, 4, rows);
 }
 
-static enum tg_rc finish(struct tg_tx *tx, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
+static enum tg_rc finish(
+	struct tg_tx *tx, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
 {
 	enum tg_rc rc = held(tx, id, params, n, rows);
 
@@ -60,14 +69,16 @@ static enum tg_rc finish(struct tg_tx *tx, enum tg_sql id, const char *const *pa
 	return rc;
 }
 
-enum tg_rc tg_work_complete(struct tg_tx *tx, const char *id, const char *fence, const char *result, struct tg_rows *rows)
+enum tg_rc tg_work_complete(struct tg_tx *tx, const char *id, const char *fence, const char *result,
+	struct tg_rows *rows)
 {
 	const char *params[] = { id, fence, result };
 
 	return finish(tx, TG_SQL_WORK_COMPLETE, params, 3, rows);
 }
 
-enum tg_rc tg_work_fail(struct tg_tx *tx, const char *id, const char *fence, const char *error, bool retry, long long first_ms, struct tg_rows *rows)
+enum tg_rc tg_work_fail(struct tg_tx *tx, const char *id, const char *fence, const char *error,
+	bool retry, long long first_ms, struct tg_rows *rows)
 {
 	char pause[24];
 	const char *params[] = { id, fence, error, retry ? "t" : "f", pause };

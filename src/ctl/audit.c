@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * audit: proves the history. `verify` recomputes every link of every task's chain in the database and names the first that is broken, else the first
- * row that breaks a rule of the ledger;
- * `export` prints audit and history as JSON lines. Both read in batches, so that their memory does not grow with the ledger. */
+ * audit: proves the history. `verify` recomputes every link of every task's chain in the database
+ * and names the first that is broken, else the first row that breaks a rule of the ledger; `export`
+ * prints audit and history as JSON lines. Both read in batches, so that their memory does not grow
+ * with the ledger. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@
 #define BATCH 5000
 
 struct cursor {
-	const char *tenant;                    /* NULL: all */
+	const char *tenant; /* NULL: all */
 	char last_tenant[40], last_task[40], last[24];
 	long long tasks, events;
 };
@@ -20,7 +21,8 @@ struct cursor {
 static enum tg_rc start(struct tg_ctl *ctl, struct cursor *c)
 {
 	*c = (struct cursor){ .last_tenant = NOBODY, .last_task = NOBODY, .last = "0" };
-	if (tg_ctl_begin(ctl) != TG_OK || tg_ctl_call(ctl, TG_SQL_CTL_PATIENCE, NULL, 0, NULL) != TG_OK)
+	if (tg_ctl_begin(ctl) != TG_OK ||
+		tg_ctl_call(ctl, TG_SQL_CTL_PATIENCE, NULL, 0, NULL) != TG_OK)
 		return ctl->err->rc;
 	c->tenant = ctl->tenant ? ctl->tenant_id : NULL;
 	return TG_OK;
@@ -34,13 +36,14 @@ static void copy(char *to, size_t size, struct tg_rows rows, int row, const char
 static void report(struct tg_ctl *ctl, const struct cursor *c, struct tg_rows rows)
 {
 	bool broken = tg_rows_get(rows, 0, "fault") != NULL;
-	static const struct tg_ctl_column columns[] = {
-		{ "tenant_id", TG_CTL_TEXT, "tenant" }, { "task_id", TG_CTL_TEXT, "internal id" }, { "public_id", TG_CTL_TEXT, "task" }, { "seq", TG_CTL_INT, "event" },
-		{ "fault", TG_CTL_TEXT, "fault" }, { 0 }
-	};
+	static const struct tg_ctl_column columns[] = { { "tenant_id", TG_CTL_TEXT, "tenant" },
+		{ "task_id", TG_CTL_TEXT, "internal id" }, { "public_id", TG_CTL_TEXT, "task" },
+		{ "seq", TG_CTL_INT, "event" }, { "fault", TG_CTL_TEXT, "fault" }, { 0 } };
 
 	if (ctl->json) {
-		tg_buf_printf(&ctl->out, "{\"ok\": %s, \"tasks\": %lld, \"events\": %lld, \"broken\": ", broken ? "false" : "true", c->tasks, c->events);
+		tg_buf_printf(&ctl->out,
+			"{\"ok\": %s, \"tasks\": %lld, \"events\": %lld, \"broken\": ",
+			broken ? "false" : "true", c->tasks, c->events);
 		if (broken)
 			tg_ctl_json_row(&ctl->out, ctl->arena, rows, 0, columns);
 		else
@@ -49,13 +52,16 @@ static void report(struct tg_ctl *ctl, const struct cursor *c, struct tg_rows ro
 	} else if (broken) {
 		tg_ctl_print_record(ctl, rows, 0, columns);
 	} else {
-		tg_buf_printf(&ctl->out, "%lld events of %lld tasks: every link and every rule holds\n", c->events, c->tasks);
+		tg_buf_printf(&ctl->out,
+			"%lld events of %lld tasks: every link and every rule holds\n", c->events,
+			c->tasks);
 	}
 }
 
 static enum tg_rc verdict(struct tg_ctl *ctl, struct tg_rows rows)
 {
-	const char *fault = tg_rows_get(rows, 0, "fault"), *seq = tg_rows_get(rows, 0, "seq"), *task = tg_rows_get(rows, 0, "public_id");
+	const char *fault = tg_rows_get(rows, 0, "fault"), *seq = tg_rows_get(rows, 0, "seq"),
+		   *task = tg_rows_get(rows, 0, "public_id");
 
 	if (fault == NULL)
 		return TG_OK;
@@ -63,7 +69,8 @@ static enum tg_rc verdict(struct tg_ctl *ctl, struct tg_rows rows)
 		task = tg_rows_get(rows, 0, "task_id");
 	if (seq == NULL)
 		return tg_fail(ctl->err, TG_E_INTERNAL, NULL, "task %s: %s", task, fault);
-	return tg_fail(ctl->err, TG_E_INTERNAL, NULL, "the history of task %s is broken at event %s: %s", task, seq, fault);
+	return tg_fail(ctl->err, TG_E_INTERNAL, NULL,
+		"the history of task %s is broken at event %s: %s", task, seq, fault);
 }
 
 static enum tg_rc verify(struct tg_ctl *ctl)
@@ -77,7 +84,9 @@ static enum tg_rc verify(struct tg_ctl *ctl)
 		return ctl->err->rc;
 	snprintf(most, sizeof most, "%d", BATCH);
 	do {
-		if (tg_ctl_call(ctl, TG_SQL_AUDIT_VERIFY, (const char *[]){ c.tenant, c.last_tenant, c.last_task, most }, 4, &rows) != TG_OK)
+		if (tg_ctl_call(ctl, TG_SQL_AUDIT_VERIFY,
+			    (const char *[]){ c.tenant, c.last_tenant, c.last_task, most }, 4,
+			    &rows) != TG_OK)
 			return ctl->err->rc;
 		got = tg_rows_int(rows, 0, "tasks");
 		c.tasks += got;
@@ -85,7 +94,9 @@ static enum tg_rc verify(struct tg_ctl *ctl)
 		copy(c.last_tenant, sizeof c.last_tenant, rows, 0, "last_tenant");
 		copy(c.last_task, sizeof c.last_task, rows, 0, "last_task");
 	} while (got == BATCH && !tg_rows_get(rows, 0, "fault"));
-	if (!tg_rows_get(rows, 0, "fault") && tg_ctl_call(ctl, TG_SQL_AUDIT_RULES, (const char *[]){ c.tenant }, 1, &rows) != TG_OK)
+	if (!tg_rows_get(rows, 0, "fault") &&
+		tg_ctl_call(ctl, TG_SQL_AUDIT_RULES, (const char *[]){ c.tenant }, 1, &rows) !=
+			TG_OK)
 		return ctl->err->rc;
 	report(ctl, &c, rows);
 	return verdict(ctl, rows);
@@ -97,7 +108,8 @@ static enum tg_rc write_lines(struct tg_ctl *ctl, struct tg_rows rows)
 
 	for (i = 0; i < n; i++)
 		if (printf("%s\n", tg_rows_get(rows, i, "line")) < 0)
-			return tg_fail(ctl->err, TG_E_UNAVAILABLE, NULL, "standard output cannot be written");
+			return tg_fail(ctl->err, TG_E_UNAVAILABLE, NULL,
+				"standard output cannot be written");
 	return TG_OK;
 }
 
@@ -107,7 +119,9 @@ static enum tg_rc export_audit(struct tg_ctl *ctl, struct cursor *c, const char 
 	int n;
 
 	do {
-		if (tg_ctl_call(ctl, TG_SQL_AUDIT_EXPORT, (const char *[]){ c->tenant, c->last, most }, 3, &rows) != TG_OK || write_lines(ctl, rows) != TG_OK)
+		if (tg_ctl_call(ctl, TG_SQL_AUDIT_EXPORT,
+			    (const char *[]){ c->tenant, c->last, most }, 3, &rows) != TG_OK ||
+			write_lines(ctl, rows) != TG_OK)
 			return ctl->err->rc;
 		n = tg_rows_count(rows);
 		if (n > 0)
@@ -123,8 +137,11 @@ static enum tg_rc export_events(struct tg_ctl *ctl, struct cursor *c, const char
 
 	snprintf(c->last, sizeof c->last, "0");
 	do {
-		if (tg_ctl_call(ctl, TG_SQL_AUDIT_EXPORT_EVENTS, (const char *[]){ c->tenant, c->last_tenant, c->last_task, c->last, most }, 5, &rows) != TG_OK ||
-		    write_lines(ctl, rows) != TG_OK)
+		if (tg_ctl_call(ctl, TG_SQL_AUDIT_EXPORT_EVENTS,
+			    (const char *[]){
+				    c->tenant, c->last_tenant, c->last_task, c->last, most },
+			    5, &rows) != TG_OK ||
+			write_lines(ctl, rows) != TG_OK)
 			return ctl->err->rc;
 		n = tg_rows_count(rows);
 		if (n > 0) {
@@ -136,23 +153,27 @@ static enum tg_rc export_events(struct tg_ctl *ctl, struct cursor *c, const char
 	return TG_OK;
 }
 
-static enum tg_rc export(struct tg_ctl *ctl)
-{
-	char most[16];
-	struct cursor c;
+static enum tg_rc export(struct tg_ctl *ctl) {
+	char most[16]; struct cursor c;
 
-	if (start(ctl, &c) != TG_OK)
-		return ctl->err->rc;
+	if (start(ctl, &c) != TG_OK) return ctl->err->rc;
 	snprintf(most, sizeof most, "%d", BATCH);
-	if (export_audit(ctl, &c, most) != TG_OK)
-		return ctl->err->rc;
+	if (export_audit(ctl, &c, most) != TG_OK) return ctl->err->rc;
 	return export_events(ctl, &c, most);
 }
 
 const struct tg_ctl_command tg_ctl_audit[] = {
-	{ .words = "audit verify", .args = "", .flags = TG_CTL_DATABASE | TG_CTL_TENANT, .run = verify,
-	  .help = "recompute the history's chains (of all tenants, unless one is named); 70 where a link is broken" },
-	{ .words = "audit export", .args = "", .flags = TG_CTL_DATABASE | TG_CTL_TENANT, .run = export,
-	  .help = "print audit and history as JSON lines (of all tenants, unless one is named)" },
+	{ .words = "audit verify",
+		.args = "",
+		.flags = TG_CTL_DATABASE | TG_CTL_TENANT,
+		.run = verify,
+		.help = "recompute the history's chains (of all tenants, unless one is named); 70 "
+			"where a link is broken" },
+	{ .words = "audit export",
+		.args = "",
+		.flags = TG_CTL_DATABASE | TG_CTL_TENANT,
+		.run = export,
+		.help = "print audit and history as JSON lines (of all tenants, unless one is "
+			"named)" },
 	{ 0 }
 };

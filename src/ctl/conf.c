@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * conf: prints the settings as the programs would read them, and where each value comes from. Never prints a secret: neither a setting that
- * is one, nor the password inside a connection string or URL. */
+ * conf: prints the settings as the programs would read them, and where each value comes from. Never
+ * prints a secret: neither a setting that is one, nor the password inside a connection string or
+ * URL. */
 #include <string.h>
 
 #include "taskgate/base/conf.h"
 #include "taskgate/ctl/ctl.h"
 
-static const char *const origins[] = { [TG_CONF_DEFAULT] = "default", [TG_CONF_FILE] = "file", [TG_CONF_ENVIRONMENT] = "environment" };
+static const char *const origins[] = { [TG_CONF_DEFAULT] = "default",
+	[TG_CONF_FILE] = "file",
+	[TG_CONF_ENVIRONMENT] = "environment" };
 
 /* user:password@ of a URL. */
 static const char *mask_url(struct tg_arena *arena, const char *text)
@@ -62,14 +65,17 @@ static enum tg_rc conf(struct tg_ctl *ctl)
 
 	for (c = 0; c < TG_CONF__MAX; c++) {
 		if (!ctl->json) {
-			tg_buf_printf(&ctl->out, "%-24s  %-11s  ", tg_conf_row(c)->name, origins[tg_conf_origin(c)]);
+			tg_buf_printf(&ctl->out, "%-24s  %-11s  ", tg_conf_row(c)->name,
+				origins[tg_conf_origin(c)]);
 			tg_ctl_plain(&ctl->out, shown(ctl, c));
 			tg_buf_puts(&ctl->out, "\n");
 			continue;
 		}
-		tg_buf_printf(&ctl->out, "%s{\"name\": \"%s\", \"value\": ", c ? ",\n " : "[", tg_conf_row(c)->name);
+		tg_buf_printf(&ctl->out, "%s{\"name\": \"%s\", \"value\": ", c ? ",\n " : "[",
+			tg_conf_row(c)->name);
 		tg_ctl_json_string(&ctl->out, shown(ctl, c));
-		tg_buf_printf(&ctl->out, ", \"origin\": \"%s\", \"default\": ", origins[tg_conf_origin(c)]);
+		tg_buf_printf(&ctl->out,
+			", \"origin\": \"%s\", \"default\": ", origins[tg_conf_origin(c)]);
 		tg_ctl_json_string(&ctl->out, tg_conf_row(c)->def);
 		tg_buf_puts(&ctl->out, ", \"help\": ");
 		tg_ctl_json_string(&ctl->out, tg_conf_row(c)->help);
@@ -81,6 +87,10 @@ static enum tg_rc conf(struct tg_ctl *ctl)
 }
 
 const struct tg_ctl_command tg_ctl_conf[] = {
-	{ .words = "conf", .args = "", .flags = TG_CTL_SETTINGS, .run = conf, .help = "print the settings and where each comes from; secrets only as (set)" },
+	{ .words = "conf",
+		.args = "",
+		.flags = TG_CTL_SETTINGS,
+		.run = conf,
+		.help = "print the settings and where each comes from; secrets only as (set)" },
 	{ 0 }
 };

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * csv: reads and writes RFC 4180. Owns nothing: fields are unquoted in the text that the caller lends. Promises that each byte is looked at a
- * fixed number of times, that what is not RFC 4180 is refused with its line and never guessed at, and that what it writes it reads again.
- * Never knows what a field means, and never bends a field for a spreadsheet: a text that begins with "=" stays one. */
+ * csv: reads and writes RFC 4180. Owns nothing: fields are unquoted in the text that the caller
+ * lends. Promises that each byte is looked at a fixed number of times, that what is not RFC 4180 is
+ * refused with its line and never guessed at, and that what it writes it reads again. Never knows
+ * what a field means, and never bends a field for a spreadsheet: a text that begins with "=" stays
+ * one. */
 #include "taskgate/ctl/csv.h"
 
 #include <assert.h>
@@ -34,7 +36,8 @@ static void skip_empty_lines(struct tg_csv *csv)
 	}
 }
 
-/* A field in quotes; csv->at is behind its closing quote afterwards. *len bytes of it are left at *field. */
+/* A field in quotes; csv->at is behind its closing quote afterwards. *len bytes of it are left at
+ * *field. */
 static enum tg_rc read_quoted(struct tg_csv *csv, char **field, size_t *len, struct tg_error *err)
 {
 	long began = csv->line;
@@ -51,7 +54,8 @@ static enum tg_rc read_quoted(struct tg_csv *csv, char **field, size_t *len, str
 		to += next - csv->at;
 		csv->at = next;
 		if (next == csv->end)
-			return tg_fail(err, TG_E_INVALID, NULL, "line %ld: a quote is opened and never closed", began);
+			return tg_fail(err, TG_E_INVALID, NULL,
+				"line %ld: a quote is opened and never closed", began);
 		csv->at++;
 		if (csv->at == csv->end || *csv->at != '"')
 			break;
@@ -64,15 +68,18 @@ static enum tg_rc read_quoted(struct tg_csv *csv, char **field, size_t *len, str
 static enum tg_rc read_plain(struct tg_csv *csv, char **field, size_t *len, struct tg_error *err)
 {
 	*field = csv->at;
-	while (csv->at < csv->end && *csv->at != ',' && *csv->at != '\r' && *csv->at != '\n' && *csv->at != '"')
+	while (csv->at < csv->end && *csv->at != ',' && *csv->at != '\r' && *csv->at != '\n' &&
+		*csv->at != '"')
 		csv->at++;
 	if (csv->at < csv->end && *csv->at == '"')
-		return tg_fail(err, TG_E_INVALID, NULL, "line %ld: a quote inside a field that does not begin with one", csv->line);
+		return tg_fail(err, TG_E_INVALID, NULL,
+			"line %ld: a quote inside a field that does not begin with one", csv->line);
 	*len = (size_t)(csv->at - *field);
 	return TG_OK;
 }
 
-/* What stands behind a field: a comma (*more), a line's end or the end of the text; it is passed. */
+/* What stands behind a field: a comma (*more), a line's end or the end of the text; it is passed.
+ */
 static enum tg_rc pass_end(struct tg_csv *csv, bool *more, struct tg_error *err)
 {
 	int n = line_end(csv);
@@ -81,8 +88,11 @@ static enum tg_rc pass_end(struct tg_csv *csv, bool *more, struct tg_error *err)
 	if (csv->at == csv->end)
 		return TG_OK;
 	if (!*more && n == 0)
-		return tg_fail(err, TG_E_INVALID, NULL, *csv->at == '\r' ? "line %ld: a carriage return that no line feed follows"
-		    : "line %ld: behind a closing quote comes a comma or the end of the line", csv->line);
+		return tg_fail(err, TG_E_INVALID, NULL,
+			*csv->at == '\r' ? "line %ld: a carriage return that no line feed follows"
+					 : "line %ld: behind a closing quote comes a comma or the "
+					   "end of the line",
+			csv->line);
 	csv->at += *more ? 1 : n;
 	csv->line += !*more;
 	return TG_OK;
@@ -102,15 +112,19 @@ enum tg_rc tg_csv_read(struct tg_csv *csv, struct tg_csv_record *record, struct 
 		return TG_OK;
 	while (more) {
 		if (record->n == TG_CSV_FIELDS)
-			return tg_fail(err, TG_E_INVALID, NULL, "line %ld: more than %d fields", record->line, TG_CSV_FIELDS);
+			return tg_fail(err, TG_E_INVALID, NULL, "line %ld: more than %d fields",
+				record->line, TG_CSV_FIELDS);
 		line = csv->line;
-		if ((csv->at < csv->end && *csv->at == '"' ? read_quoted : read_plain)(csv, &field, &len, err) != TG_OK || pass_end(csv, &more, err) != TG_OK)
+		if ((csv->at < csv->end && *csv->at == '"' ? read_quoted : read_plain)(
+			    csv, &field, &len, err) != TG_OK ||
+			pass_end(csv, &more, err) != TG_OK)
 			return err->rc;
 		/* Only now: the field may have ended where its comma was. */
 		field[len] = '\0';
 		record->field[record->n++] = field;
 		if (strlen(field) != len || !tg_utf8_valid(field, len))
-			return tg_fail(err, TG_E_INVALID, NULL, "line %ld: field %d %s", line, record->n, strlen(field) != len ? "holds a NUL" : "is not UTF-8");
+			return tg_fail(err, TG_E_INVALID, NULL, "line %ld: field %d %s", line,
+				record->n, strlen(field) != len ? "holds a NUL" : "is not UTF-8");
 	}
 	return TG_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * ctl: the frame around every command. Owns arena, settings and connection of the one run; promises that standard output holds a command's
- * result alone, whole or not at all, that everything else goes to standard error, and that the exit code says what happened. */
+ * ctl: the frame around every command. Owns arena, settings and connection of the one run; promises
+ * that standard output holds a command's result alone, whole or not at all, that everything else
+ * goes to standard error, and that the exit code says what happened. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,8 +13,10 @@
 
 static enum tg_rc print(struct tg_ctl *ctl)
 {
-	if ((ctl->out.len && fwrite(ctl->out.data, 1, ctl->out.len, stdout) != ctl->out.len) || fflush(stdout) != 0)
-		return tg_fail(ctl->err, TG_E_UNAVAILABLE, NULL, "standard output: %s", strerror(errno));
+	if ((ctl->out.len && fwrite(ctl->out.data, 1, ctl->out.len, stdout) != ctl->out.len) ||
+		fflush(stdout) != 0)
+		return tg_fail(
+			ctl->err, TG_E_UNAVAILABLE, NULL, "standard output: %s", strerror(errno));
 	return TG_OK;
 }
 
@@ -21,7 +24,8 @@ static enum tg_rc run(struct tg_ctl *ctl)
 {
 	const struct tg_ctl_command *c = ctl->command;
 
-	if ((c->flags & (TG_CTL_DATABASE | TG_CTL_SETTINGS)) && tg_conf_load(ctl->config, ctl->err) != TG_OK)
+	if ((c->flags & (TG_CTL_DATABASE | TG_CTL_SETTINGS)) &&
+		tg_conf_load(ctl->config, ctl->err) != TG_OK)
 		return ctl->err->rc;
 	if ((c->flags & TG_CTL_DATABASE) && tg_ctl_connect(ctl) != TG_OK)
 		return ctl->err->rc;
@@ -51,7 +55,8 @@ static int with(struct tg_ctl *ctl, int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "--version") == 0)
 		tg_buf_puts(&ctl->out, "taskgatectl " TG_VERSION "\n");
 	else if (tg_ctl_parse(ctl, argc, argv, &help) != TG_OK || (!help && run(ctl) != TG_OK)) {
-		/* A refusal may still have something to show: `audit verify` names the broken link. */
+		/* A refusal may still have something to show: `audit verify` names the broken link.
+		 */
 		code = complain(ctl);
 		return print(ctl) == TG_OK ? code : complain(ctl);
 	}

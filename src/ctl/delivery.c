@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * delivery: what was told to callbacks, and the dead letters that can be sent again. A delivery keeps its webhook-id, so a receiver that got
- * it after all can drop it. */
+ * delivery: what was told to callbacks, and the dead letters that can be sent again. A delivery
+ * keeps its webhook-id, so a receiver that got it after all can drop it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,17 +10,21 @@
 
 static enum tg_rc list(struct tg_ctl *ctl)
 {
-	static const struct tg_ctl_column columns[] = {
-		{ "id", TG_CTL_TEXT, "ID" }, { "task_id", TG_CTL_TEXT, "TASK" }, { "event", TG_CTL_TEXT, "EVENT" }, { "state", TG_CTL_TEXT, "STATE" },
-		{ "attempts", TG_CTL_INT, "TRIES" }, { "last_status", TG_CTL_INT, "STATUS" }, { "created_at", TG_CTL_TIME, "CREATED" },
-		{ "finished_at", TG_CTL_TIME, NULL }, { "url", TG_CTL_TEXT, "URL" }, { "last_error", TG_CTL_TEXT, "ERROR" }, { 0 }
-	};
+	static const struct tg_ctl_column columns[] = { { "id", TG_CTL_TEXT, "ID" },
+		{ "task_id", TG_CTL_TEXT, "TASK" }, { "event", TG_CTL_TEXT, "EVENT" },
+		{ "state", TG_CTL_TEXT, "STATE" }, { "attempts", TG_CTL_INT, "TRIES" },
+		{ "last_status", TG_CTL_INT, "STATUS" }, { "created_at", TG_CTL_TIME, "CREATED" },
+		{ "finished_at", TG_CTL_TIME, NULL }, { "url", TG_CTL_TEXT, "URL" },
+		{ "last_error", TG_CTL_TEXT, "ERROR" }, { 0 } };
 	const char *limit = tg_ctl_value(ctl, "--limit") ? tg_ctl_value(ctl, "--limit") : "100";
 	struct tg_rows rows;
 
 	if (!*limit || strlen(limit) > 6 || strspn(limit, "0123456789") != strlen(limit))
-		return tg_fail(ctl->err, TG_E_INVALID, NULL, "--limit: `%s` is not a number of rows", limit);
-	if (tg_ctl_query(ctl, TG_SQL_DELIVERY_LIST, (const char *[]){ tg_ctl_flag(ctl, "--dead") ? "true" : "false", limit }, 2, &rows) != TG_OK)
+		return tg_fail(ctl->err, TG_E_INVALID, NULL,
+			"--limit: `%s` is not a number of rows", limit);
+	if (tg_ctl_query(ctl, TG_SQL_DELIVERY_LIST,
+		    (const char *[]){ tg_ctl_flag(ctl, "--dead") ? "true" : "false", limit }, 2,
+		    &rows) != TG_OK)
 		return ctl->err->rc;
 	tg_ctl_print_table(ctl, rows, columns);
 	return TG_OK;
@@ -29,7 +33,8 @@ static enum tg_rc list(struct tg_ctl *ctl)
 /* One delivery, or every dead one where id is NULL. */
 static enum tg_rc resend_some(struct tg_ctl *ctl, const char *id)
 {
-	static const struct tg_ctl_column columns[] = { { "id", TG_CTL_TEXT, "ID" }, { "was", TG_CTL_TEXT, "WAS" }, { "resent", TG_CTL_BOOL, "RESENT" }, { 0 } };
+	static const struct tg_ctl_column columns[] = { { "id", TG_CTL_TEXT, "ID" },
+		{ "was", TG_CTL_TEXT, "WAS" }, { "resent", TG_CTL_BOOL, "RESENT" }, { 0 } };
 	struct tg_rows rows;
 	char *count;
 
@@ -38,10 +43,13 @@ static enum tg_rc resend_some(struct tg_ctl *ctl, const char *id)
 	if (id && tg_rows_count(rows) == 0)
 		return tg_fail(ctl->err, TG_E_NOTFOUND, NULL, "the tenant has no delivery %s", id);
 	if (id && !tg_rows_bool(rows, 0, "resent"))
-		return tg_fail(ctl->err, TG_E_CONFLICT, NULL, "delivery %s is %s; only a dead one is sent again", id, tg_rows_get(rows, 0, "was"));
+		return tg_fail(ctl->err, TG_E_CONFLICT, NULL,
+			"delivery %s is %s; only a dead one is sent again", id,
+			tg_rows_get(rows, 0, "was"));
 	count = tg_arena_printf(ctl->arena, "%d", tg_rows_count(rows));
 	tg_ctl_print_table(ctl, rows, columns);
-	if (tg_ctl_write_audit(ctl, id ? id : "all-dead", "resent", count, NULL) != TG_OK || tg_ctl_commit(ctl) != TG_OK)
+	if (tg_ctl_write_audit(ctl, id ? id : "all-dead", "resent", count, NULL) != TG_OK ||
+		tg_ctl_commit(ctl) != TG_OK)
 		return ctl->err->rc;
 	tg_nudge(tg_conf_text(TG_CONF_TASKGATE_RUN_DIR));
 	return TG_OK;
@@ -52,16 +60,30 @@ static enum tg_rc resend(struct tg_ctl *ctl)
 	bool all = tg_ctl_flag(ctl, "--all-dead");
 
 	if (all == (ctl->args == 1))
-		return tg_fail(ctl->err, TG_E_INVALID, NULL, "give either the id of a delivery or --all-dead");
+		return tg_fail(ctl->err, TG_E_INVALID, NULL,
+			"give either the id of a delivery or --all-dead");
 	if (!all && !tg_uuid_valid(ctl->arg[0]))
-		return tg_fail(ctl->err, TG_E_INVALID, NULL, "`%s` is not the id of a delivery; `taskgatectl delivery list --dead` shows them", ctl->arg[0]);
+		return tg_fail(ctl->err, TG_E_INVALID, NULL,
+			"`%s` is not the id of a delivery; `taskgatectl delivery list --dead` "
+			"shows them",
+			ctl->arg[0]);
 	return resend_some(ctl, all ? NULL : ctl->arg[0]);
 }
 
 const struct tg_ctl_command tg_ctl_delivery[] = {
-	{ .words = "delivery list", .args = "", .flags = TG_CTL_DATABASE | TG_CTL_TENANT, .run = list, .help = "list webhooks, the newest first",
-	  .options = { { "--dead", NULL, "only those that were given up" }, { "--limit", "N", "at most so many: 100 unless told" } } },
-	{ .words = "delivery resend", .args = "[ID]", .max_args = 1, .flags = TG_CTL_DATABASE | TG_CTL_TENANT, .run = resend,
-	  .help = "send a dead letter again, with all its attempts", .options = { { "--all-dead", NULL, "all dead letters of the tenant" } } },
+	{ .words = "delivery list",
+		.args = "",
+		.flags = TG_CTL_DATABASE | TG_CTL_TENANT,
+		.run = list,
+		.help = "list webhooks, the newest first",
+		.options = { { "--dead", NULL, "only those that were given up" },
+			{ "--limit", "N", "at most so many: 100 unless told" } } },
+	{ .words = "delivery resend",
+		.args = "[ID]",
+		.max_args = 1,
+		.flags = TG_CTL_DATABASE | TG_CTL_TENANT,
+		.run = resend,
+		.help = "send a dead letter again, with all its attempts",
+		.options = { { "--all-dead", NULL, "all dead letters of the tenant" } } },
 	{ 0 }
 };

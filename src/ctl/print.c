@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * print: owns what taskgatectl's results look like, as aligned text and as JSON. Promises valid JSON whatever is stored, and that no
- * stored control character reaches a terminal. Never writes by itself: it fills buffers. */
+ * print: owns what taskgatectl's results look like, as aligned text and as JSON. Promises valid
+ * JSON whatever is stored, and that no stored control character reaches a terminal. Never writes by
+ * itself: it fills buffers. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,7 +35,8 @@ void tg_ctl_json_string(struct tg_buf *out, const char *s)
 	tg_buf_puts(out, "\"");
 }
 
-static void json_value(struct tg_buf *out, struct tg_arena *arena, const char *s, enum tg_ctl_kind kind)
+static void json_value(
+	struct tg_buf *out, struct tg_arena *arena, const char *s, enum tg_ctl_kind kind)
 {
 	if (s && kind == TG_CTL_BOOL)
 		tg_buf_puts(out, *s == 't' ? "true" : "false");
@@ -44,7 +46,8 @@ static void json_value(struct tg_buf *out, struct tg_arena *arena, const char *s
 		tg_ctl_json_string(out, kind == TG_CTL_TIME ? tg_time_seconds(arena, s) : s);
 }
 
-void tg_ctl_json_row(struct tg_buf *out, struct tg_arena *arena, struct tg_rows rows, int row, const struct tg_ctl_column *columns)
+void tg_ctl_json_row(struct tg_buf *out, struct tg_arena *arena, struct tg_rows rows, int row,
+	const struct tg_ctl_column *columns)
 {
 	const struct tg_ctl_column *c;
 
@@ -57,7 +60,8 @@ void tg_ctl_json_row(struct tg_buf *out, struct tg_arena *arena, struct tg_rows 
 	tg_buf_puts(out, "}");
 }
 
-void tg_ctl_json_rows(struct tg_buf *out, struct tg_arena *arena, struct tg_rows rows, const struct tg_ctl_column *columns)
+void tg_ctl_json_rows(struct tg_buf *out, struct tg_arena *arena, struct tg_rows rows,
+	const struct tg_ctl_column *columns)
 {
 	int i, n = tg_rows_count(rows);
 
@@ -90,7 +94,8 @@ static bool is_plain(const char *s)
 }
 
 /* A cell as people read it: the stored text itself, or in the arena. */
-static const char *cell(struct tg_arena *arena, struct tg_rows rows, int row, const struct tg_ctl_column *c)
+static const char *cell(
+	struct tg_arena *arena, struct tg_rows rows, int row, const struct tg_ctl_column *c)
 {
 	const char *s = tg_rows_get(rows, row, c->name);
 	struct tg_buf plain;
@@ -128,7 +133,8 @@ static void pad(struct tg_buf *out, const char *s, size_t to, bool right, bool l
 	tg_buf_puts(out, last ? "\n" : "  ");
 }
 
-void tg_ctl_print_text_table(struct tg_buf *out, struct tg_arena *arena, struct tg_rows rows, const struct tg_ctl_column *columns)
+void tg_ctl_print_text_table(struct tg_buf *out, struct tg_arena *arena, struct tg_rows rows,
+	const struct tg_ctl_column *columns)
 {
 	const struct tg_ctl_column *shown[MAX_COLUMNS], *c;
 	size_t wide[MAX_COLUMNS], n = 0, k;
@@ -148,10 +154,12 @@ void tg_ctl_print_text_table(struct tg_buf *out, struct tg_arena *arena, struct 
 		pad(out, shown[k]->heading, wide[k], shown[k]->kind == TG_CTL_INT, k + 1 == n);
 	for (row = 0; row < count; row++)
 		for (k = 0; k < n; k++)
-			pad(out, cell(arena, rows, row, shown[k]), wide[k], shown[k]->kind == TG_CTL_INT, k + 1 == n);
+			pad(out, cell(arena, rows, row, shown[k]), wide[k],
+				shown[k]->kind == TG_CTL_INT, k + 1 == n);
 }
 
-void tg_ctl_print_table(struct tg_ctl *ctl, struct tg_rows rows, const struct tg_ctl_column *columns)
+void tg_ctl_print_table(
+	struct tg_ctl *ctl, struct tg_rows rows, const struct tg_ctl_column *columns)
 {
 	if (!ctl->json) {
 		tg_ctl_print_text_table(&ctl->out, ctl->arena, rows, columns);
@@ -161,7 +169,8 @@ void tg_ctl_print_table(struct tg_ctl *ctl, struct tg_rows rows, const struct tg
 	tg_buf_puts(&ctl->out, "\n");
 }
 
-void tg_ctl_print_record(struct tg_ctl *ctl, struct tg_rows rows, int row, const struct tg_ctl_column *columns)
+void tg_ctl_print_record(
+	struct tg_ctl *ctl, struct tg_rows rows, int row, const struct tg_ctl_column *columns)
 {
 	const struct tg_ctl_column *c;
 	char name[32];

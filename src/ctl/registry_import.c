@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * registry_import: a CSV file into a directory. The whole file is read and judged before the database hears of it; then it goes there in batches,
- * in one transaction. Promises that all of it is taken or nothing, and that a refusal names the line and, where that can be told, the
- * column: a batch that is refused is halved until one line is left. Never takes two lines that say different things of one key. */
+ * registry_import: a CSV file into a directory. The whole file is read and judged before the
+ * database hears of it; then it goes there in batches, in one transaction. Promises that all of it
+ * is taken or nothing, and that a refusal names the line and, where that can be told, the column: a
+ * batch that is refused is halved until one line is left. Never takes two lines that say different
+ * things of one key. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,11 +17,11 @@
 struct import {
 	struct tg_ctl *ctl;
 	const struct registry *registry;
-	struct tg_arena *scratch;      /* of one batch */
-	const char *name;              /* of the file, for messages */
-	const struct registry_field *column[TG_CSV_FIELDS];    /* of the header */
-	int columns, width;            /* width: fields of a row */
-	const char **values;           /* width of them a row */
+	struct tg_arena *scratch; /* of one batch */
+	const char *name; /* of the file, for messages */
+	const struct registry_field *column[TG_CSV_FIELDS]; /* of the header */
+	int columns, width; /* width: fields of a row */
+	const char **values; /* width of them a row */
 	long *line;
 	int rows, repeated;
 	long long added, changed;
@@ -38,7 +40,8 @@ static enum tg_rc at(struct import *im, long line, const char *column)
 
 	if (line == 0)
 		return tg_fail(err, err->rc, NULL, "%s: %s", im->name, said);
-	return tg_fail(err, err->rc, NULL, "%s: line %ld%s%s: %s", im->name, line, column ? ", column " : "", column ? column : "", said);
+	return tg_fail(err, err->rc, NULL, "%s: line %ld%s%s: %s", im->name, line,
+		column ? ", column " : "", column ? column : "", said);
 }
 
 static enum tg_rc refuse(struct import *im, long line, const char *column, const char *why)
@@ -65,10 +68,13 @@ static enum tg_rc read_header(struct import *im, const struct tg_csv_record *hea
 	if (header->n == 0)
 		return refuse(im, 0, NULL, "the file is empty; its first line names the columns");
 	for (i = 0; i < header->n; i++) {
-		for (f = im->registry->fields; f->name && ((f->flags & FIELD_SHOWN) || strcmp(f->name, header->field[i]) != 0); f++)
+		for (f = im->registry->fields; f->name &&
+			((f->flags & FIELD_SHOWN) || strcmp(f->name, header->field[i]) != 0);
+			f++)
 			continue;
 		if (!f->name)
-			return refuse(im, header->line, header->field[i], "there is no such column");
+			return refuse(
+				im, header->line, header->field[i], "there is no such column");
 		if (has_column(im, f))
 			return refuse(im, header->line, f->name, "comes twice");
 		im->column[im->columns++] = f;
@@ -85,7 +91,8 @@ static enum tg_rc read_row(struct import *im, const struct tg_csv_record *record
 	int i;
 
 	if (record->n != im->columns) {
-		tg_fail(im->ctl->err, TG_E_INVALID, NULL, "%d field%s, where the header has %d", record->n, record->n == 1 ? "" : "s", im->columns);
+		tg_fail(im->ctl->err, TG_E_INVALID, NULL, "%d field%s, where the header has %d",
+			record->n, record->n == 1 ? "" : "s", im->columns);
 		return at(im, record->line, NULL);
 	}
 	memset(row, 0, (size_t)im->width * sizeof *row);
@@ -171,17 +178,20 @@ static void drop(struct import *im, const bool *dropped)
 	for (from = 0; from < im->rows; from++) {
 		if (dropped[from])
 			continue;
-		memmove(im->values + (size_t)to * (size_t)im->width, row_of(im, from), (size_t)im->width * sizeof *im->values);
+		memmove(im->values + (size_t)to * (size_t)im->width, row_of(im, from),
+			(size_t)im->width * sizeof *im->values);
 		im->line[to++] = im->line[from];
 	}
 	im->repeated = im->rows - to;
 	im->rows = to;
 }
 
-/* A line that says again what another has said is passed over; one that says something else of the same key is a mistake somebody should look at. */
+/* A line that says again what another has said is passed over; one that says something else of the
+ * same key is a mistake somebody should look at. */
 static enum tg_rc drop_repeated(struct import *im)
 {
-	int *order = tg_arena_alloc(im->ctl->arena, (size_t)im->rows * sizeof *order), i, first = 0, wrong = -1, right = -1;
+	int *order = tg_arena_alloc(im->ctl->arena, (size_t)im->rows * sizeof *order), i, first = 0,
+	    wrong = -1, right = -1;
 	bool *dropped = tg_arena_zalloc(im->ctl->arena, (size_t)im->rows * sizeof *dropped);
 
 	for (i = 0; i < im->rows; i++)
@@ -198,7 +208,9 @@ static enum tg_rc drop_repeated(struct import *im)
 		}
 	}
 	if (wrong >= 0) {
-		tg_fail(im->ctl->err, TG_E_INVALID, NULL, "`%.64s` stands in line %ld too, with other values", row_of(im, wrong)[0], im->line[right]);
+		tg_fail(im->ctl->err, TG_E_INVALID, NULL,
+			"`%.64s` stands in line %ld too, with other values", row_of(im, wrong)[0],
+			im->line[right]);
 		return at(im, im->line[wrong], im->registry->fields[0].name);
 	}
 	drop(im, dropped);
@@ -221,14 +233,16 @@ static enum tg_rc put(struct import *im, int from, int to)
 	}
 	tg_buf_puts(&json, "]");
 	if (tg_ctl_call(ctl, TG_SQL_DIRECTORY_SAVEPOINT, NULL, 0, NULL) != TG_OK ||
-	    tg_ctl_call(ctl, im->registry->put, (const char *[]){ json.data }, 1, &rows) != TG_OK)
+		tg_ctl_call(ctl, im->registry->put, (const char *[]){ json.data }, 1, &rows) !=
+			TG_OK)
 		return ctl->err->rc;
 	im->added += tg_rows_int(rows, 0, "added");
 	im->changed += tg_rows_int(rows, 0, "changed");
 	return tg_ctl_call(ctl, TG_SQL_DIRECTORY_KEEP, NULL, 0, NULL);
 }
 
-/* Finds the first line at fault of a batch that was refused. Whatever goes in on the way does not stay: the command has failed. */
+/* Finds the first line at fault of a batch that was refused. Whatever goes in on the way does not
+ * stay: the command has failed. */
 static enum tg_rc find_fault(struct import *im, int from, int to)
 {
 	struct tg_error first = *im->ctl->err;
@@ -260,7 +274,8 @@ static enum tg_rc put_all(struct import *im)
 	for (from = 0; from < im->rows; from = to) {
 		to = im->rows - from > BATCH ? from + BATCH : im->rows;
 		if (put(im, from, to) != TG_OK)
-			return tg_error_row(im->ctl->err->rc)->http < 500 ? find_fault(im, from, to) : im->ctl->err->rc;
+			return tg_error_row(im->ctl->err->rc)->http < 500 ? find_fault(im, from, to)
+									  : im->ctl->err->rc;
 	}
 	return TG_OK;
 }
@@ -268,29 +283,38 @@ static enum tg_rc put_all(struct import *im)
 static enum tg_rc report(struct import *im)
 {
 	struct tg_ctl *ctl = im->ctl;
-	char *added = tg_arena_printf(ctl->arena, "%lld", im->added), *changed = tg_arena_printf(ctl->arena, "%lld", im->changed);
+	char *added = tg_arena_printf(ctl->arena, "%lld", im->added),
+	     *changed = tg_arena_printf(ctl->arena, "%lld", im->changed);
 
 	if (ctl->json) {
-		tg_buf_printf(&ctl->out, "{\"added\": %s, \"changed\": %s, \"repeated\": %d}\n", added, changed, im->repeated);
+		tg_buf_printf(&ctl->out, "{\"added\": %s, \"changed\": %s, \"repeated\": %d}\n",
+			added, changed, im->repeated);
 	} else {
-		tg_buf_printf(&ctl->out, "%d %s: %s added, %s changed", im->rows, im->rows == 1 ? im->registry->one : im->registry->many, added, changed);
-		tg_buf_printf(&ctl->out, im->repeated ? "; repeated lines passed over: %d\n" : "\n", im->repeated);
+		tg_buf_printf(&ctl->out, "%d %s: %s added, %s changed", im->rows,
+			im->rows == 1 ? im->registry->one : im->registry->many, added, changed);
+		tg_buf_printf(&ctl->out, im->repeated ? "; repeated lines passed over: %d\n" : "\n",
+			im->repeated);
 	}
-	if (tg_ctl_write_audit(ctl, NULL, "file", im->name, "added", added, "changed", changed, NULL) != TG_OK)
+	if (tg_ctl_write_audit(
+		    ctl, NULL, "file", im->name, "added", added, "changed", changed, NULL) != TG_OK)
 		return ctl->err->rc;
 	return tg_ctl_commit(ctl);
 }
 
 enum tg_rc registry_import(struct tg_ctl *ctl)
 {
-	struct import im = { .ctl = ctl, .registry = registry_of(ctl), .name = strcmp(ctl->arg[0], "-") == 0 ? "standard input" : ctl->arg[0] };
+	struct import im = { .ctl = ctl,
+		.registry = registry_of(ctl),
+		.name = strcmp(ctl->arg[0], "-") == 0 ? "standard input" : ctl->arg[0] };
 	char *text;
 	size_t n;
 
-	if (tg_ctl_read_file(ctl, ctl->arg[0], FILE_MAX, &text, &n) != TG_OK || read_text(&im, text, n) != TG_OK || drop_repeated(&im) != TG_OK ||
-	    tg_ctl_begin(ctl) != TG_OK)
+	if (tg_ctl_read_file(ctl, ctl->arg[0], FILE_MAX, &text, &n) != TG_OK ||
+		read_text(&im, text, n) != TG_OK || drop_repeated(&im) != TG_OK ||
+		tg_ctl_begin(ctl) != TG_OK)
 		return ctl->err->rc;
-	/* Plans are made once, maybe for an empty table, which this import fills: they must walk indexes all the same. */
+	/* Plans are made once, maybe for an empty table, which this import fills: they must walk
+	 * indexes all the same. */
 	if (tg_ctl_call(ctl, TG_SQL_CTL_PATIENCE, NULL, 0, NULL) != TG_OK)
 		return ctl->err->rc;
 	im.scratch = tg_arena_new(BATCH * 1024);

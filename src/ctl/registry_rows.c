@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * registry_rows: one row of a directory on its way into the database: judging a value by its kind, writing the object that the put statement
- * reads, and finding out which field a refusal is about. Promises that what the database has a constraint for is judged there alone. */
+ * registry_rows: one row of a directory on its way into the database: judging a value by its kind,
+ * writing the object that the put statement reads, and finding out which field a refusal is about.
+ * Promises that what the database has a constraint for is judged there alone. */
 #include <string.h>
 #include <strings.h>
 
@@ -30,23 +31,29 @@ static enum tg_rc judge_time(struct tg_arena *arena, const char **value, struct 
 	const char *time = tg_time_parse(arena, *value, strlen(*value));
 
 	if (!time)
-		return tg_fail(err, TG_E_INVALID, NULL, "`%s` is not a time like 2026-01-31T10:30:00Z", *value);
+		return tg_fail(err, TG_E_INVALID, NULL,
+			"`%s` is not a time like 2026-01-31T10:30:00Z", *value);
 	*value = time;
 	return TG_OK;
 }
 
-enum tg_rc registry_judge(struct tg_arena *arena, const struct registry_field *f, const char **value, struct tg_error *err)
+enum tg_rc registry_judge(struct tg_arena *arena, const struct registry_field *f,
+	const char **value, struct tg_error *err)
 {
 	if (*value && !**value)
 		*value = NULL;
 	if (!*value)
-		return f->flags & FIELD_NEEDED ? tg_fail(err, TG_E_INVALID, NULL, "must not be empty") : TG_OK;
+		return f->flags & FIELD_NEEDED
+			? tg_fail(err, TG_E_INVALID, NULL, "must not be empty")
+			: TG_OK;
 	if (f->kind == TG_CTL_BOOL)
 		return judge_bool(value, err);
 	if (f->kind == TG_CTL_TIME)
 		return judge_time(arena, value, err);
-	if (f->kind == TG_CTL_INT && (strlen(*value) > 9 || strspn(*value, "0123456789") != strlen(*value)))
-		return tg_fail(err, TG_E_INVALID, NULL, "`%s` is not a whole number of at most nine digits", *value);
+	if (f->kind == TG_CTL_INT &&
+		(strlen(*value) > 9 || strspn(*value, "0123456789") != strlen(*value)))
+		return tg_fail(err, TG_E_INVALID, NULL,
+			"`%s` is not a whole number of at most nine digits", *value);
 	return TG_OK;
 }
 
@@ -77,7 +84,8 @@ static bool is_no_id(const char *value)
 	return *p || tg_utf8_length(value, strlen(value)) > 128;
 }
 
-const struct registry_field *registry_blame(const struct registry *r, const char *const *row, const struct tg_error *err)
+const struct registry_field *registry_blame(
+	const struct registry *r, const char *const *row, const struct tg_error *err)
 {
 	const struct registry_field *f, *found = NULL, *odd = NULL;
 	bool by_rule = err->reason[0] != '\0', malformed = strncmp(err->sqlstate, "22", 2) == 0;
@@ -86,7 +94,9 @@ const struct registry_field *registry_blame(const struct registry *r, const char
 	for (f = r->fields; f->name; f++) {
 		const char *value = row[f - r->fields];
 
-		if (!value || !(by_rule ? f->rule && strcmp(f->rule, err->reason) == 0 : malformed && f->kind == TG_CTL_JSON))
+		if (!value ||
+			!(by_rule ? f->rule && strcmp(f->rule, err->reason) == 0
+				  : malformed && f->kind == TG_CTL_JSON))
 			continue;
 		found = f;
 		n++;

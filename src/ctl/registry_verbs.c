@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * registry_verbs: add, list, show, remove and export of any directory. Promises that an `add` runs the statement of an import, so that both take
- * and refuse the same; that an export is read by an import; and that each change leaves its row in `audit`. */
+ * registry_verbs: add, list, show, remove and export of any directory. Promises that an `add` runs
+ * the statement of an import, so that both take and refuse the same; that an export is read by an
+ * import; and that each change leaves its row in `audit`. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,8 +10,8 @@
 #include "taskgate/base/clock.h"
 #include "taskgate/ctl/csv.h"
 
-#define TEXT_MAX (1024 * 1024)         /* of a file that an option names */
-#define CHUNK (64 * 1024)              /* of an export */
+#define TEXT_MAX (1024 * 1024) /* of a file that an option names */
+#define CHUNK (64 * 1024) /* of an export */
 
 /* What the command line says of a field. */
 static enum tg_rc given(struct tg_ctl *ctl, const struct registry_field *f, const char **value)
@@ -28,11 +29,13 @@ static enum tg_rc given(struct tg_ctl *ctl, const struct registry_field *f, cons
 		if (tg_ctl_read_file(ctl, text, TEXT_MAX, &content, &n) != TG_OK)
 			return ctl->err->rc;
 		if (strlen(content) != n || !tg_utf8_valid(content, n))
-			return tg_fail(ctl->err, TG_E_INVALID, NULL, "%s: `%s` is not a text in UTF-8", f->option, text);
+			return tg_fail(ctl->err, TG_E_INVALID, NULL,
+				"%s: `%s` is not a text in UTF-8", f->option, text);
 		*value = content;
 	}
 	if (registry_judge(ctl->arena, f, value, ctl->err) != TG_OK)
-		return tg_fail(ctl->err, TG_E_INVALID, NULL, "%s %s", f->option, tg_arena_strdup(ctl->arena, ctl->err->message));
+		return tg_fail(ctl->err, TG_E_INVALID, NULL, "%s %s", f->option,
+			tg_arena_strdup(ctl->arena, ctl->err->message));
 	return TG_OK;
 }
 
@@ -44,8 +47,10 @@ static enum tg_rc read_options(struct tg_ctl *ctl, const struct registry *r, con
 	for (i = 1; r->fields[i].name; i++) {
 		const struct registry_field *f = &r->fields[i];
 
-		if ((f->flags & FIELD_FILE) && tg_ctl_value(ctl, f->option) && strcmp(tg_ctl_value(ctl, f->option), "-") == 0 && piped++)
-			return tg_fail(ctl->err, TG_E_INVALID, NULL, "standard input can be read once only");
+		if ((f->flags & FIELD_FILE) && tg_ctl_value(ctl, f->option) &&
+			strcmp(tg_ctl_value(ctl, f->option), "-") == 0 && piped++)
+			return tg_fail(ctl->err, TG_E_INVALID, NULL,
+				"standard input can be read once only");
 		if (given(ctl, f, &row[i]) != TG_OK)
 			return ctl->err->rc;
 	}
@@ -58,10 +63,12 @@ static enum tg_rc refused(struct tg_ctl *ctl, const struct registry *r, const ch
 
 	if (!f || !f->option)
 		return ctl->err->rc;
-	return tg_fail(ctl->err, ctl->err->rc, NULL, "%s: %s", f->option, tg_arena_strdup(ctl->arena, ctl->err->message));
+	return tg_fail(ctl->err, ctl->err->rc, NULL, "%s: %s", f->option,
+		tg_arena_strdup(ctl->arena, ctl->err->message));
 }
 
-/* One change that was made to the thing named on the command line: said, written down, committed. */
+/* One change that was made to the thing named on the command line: said, written down, committed.
+ */
 static enum tg_rc changed(struct tg_ctl *ctl, const struct registry *r, const char *done)
 {
 	if (ctl->json) {
@@ -86,7 +93,8 @@ enum tg_rc registry_add(struct tg_ctl *ctl)
 	struct tg_buf json;
 
 	if (!*ctl->arg[0])
-		return tg_fail(ctl->err, TG_E_INVALID, NULL, "%s must not be empty", ctl->command->args);
+		return tg_fail(
+			ctl->err, TG_E_INVALID, NULL, "%s must not be empty", ctl->command->args);
 	if (read_options(ctl, r, row) != TG_OK)
 		return ctl->err->rc;
 	tg_buf_init(&json, ctl->arena);
@@ -106,7 +114,8 @@ enum tg_rc registry_list(struct tg_ctl *ctl)
 	int i;
 
 	for (i = 0; r->fields[i].name; i++)
-		columns[i] = (struct tg_ctl_column){ r->fields[i].name, r->fields[i].kind, r->fields[i].heading };
+		columns[i] = (struct tg_ctl_column){ r->fields[i].name, r->fields[i].kind,
+			r->fields[i].heading };
 	if (tg_ctl_query(ctl, r->list, (const char *[]){ NULL }, 1, &rows) != TG_OK)
 		return ctl->err->rc;
 	tg_ctl_print_table(ctl, rows, columns);
@@ -121,7 +130,8 @@ static void show_text(struct tg_ctl *ctl, const char *name, const char *text)
 	tg_buf_printf(&ctl->out, "\n%s:\n", name);
 	while (*text) {
 		n = strcspn(text, "\n");
-		tg_ctl_plain(&ctl->out, tg_arena_strndup(ctl->arena, text, n && text[n - 1] == '\r' ? n - 1 : n));
+		tg_ctl_plain(&ctl->out,
+			tg_arena_strndup(ctl->arena, text, n && text[n - 1] == '\r' ? n - 1 : n));
 		tg_buf_puts(&ctl->out, "\n");
 		text += n + (text[n] == '\n');
 	}
@@ -135,11 +145,13 @@ enum tg_rc registry_show(struct tg_ctl *ctl)
 	struct tg_rows rows;
 
 	for (f = r->fields; f->name; f++)
-		columns[f - r->fields] = (struct tg_ctl_column){ f->name, f->kind, f->flags & FIELD_FILE ? NULL : f->name };
+		columns[f - r->fields] = (struct tg_ctl_column){ f->name, f->kind,
+			f->flags & FIELD_FILE ? NULL : f->name };
 	if (tg_ctl_query(ctl, r->list, ctl->arg, 1, &rows) != TG_OK)
 		return ctl->err->rc;
 	if (tg_rows_count(rows) == 0)
-		return tg_fail(ctl->err, TG_E_NOTFOUND, NULL, "there is no %s %s", r->one, ctl->arg[0]);
+		return tg_fail(
+			ctl->err, TG_E_NOTFOUND, NULL, "there is no %s %s", r->one, ctl->arg[0]);
 	tg_ctl_print_record(ctl, rows, 0, columns);
 	for (f = r->fields; !ctl->json && f->name; f++)
 		if ((f->flags & FIELD_FILE) && tg_rows_get(rows, 0, f->name))
@@ -155,14 +167,17 @@ enum tg_rc registry_remove(struct tg_ctl *ctl)
 	if (tg_ctl_query(ctl, r->remove, ctl->arg, 1, &rows) != TG_OK)
 		return ctl->err->rc;
 	if (tg_rows_count(rows) == 0)
-		return tg_fail(ctl->err, TG_E_NOTFOUND, NULL, "there is no %s %s", r->one, ctl->arg[0]);
+		return tg_fail(
+			ctl->err, TG_E_NOTFOUND, NULL, "there is no %s %s", r->one, ctl->arg[0]);
 	if (!tg_rows_bool(rows, 0, "removed"))
-		return tg_fail(ctl->err, TG_E_CONFLICT, NULL, "the %s %s %s", r->one, ctl->arg[0], r->stays);
+		return tg_fail(ctl->err, TG_E_CONFLICT, NULL, "the %s %s %s", r->one, ctl->arg[0],
+			r->stays);
 	return changed(ctl, r, "removed");
 }
 
 /* A stored value as an import reads it; times with all their digits. */
-static const char *exported(struct tg_arena *arena, const struct registry_field *f, const char *value)
+static const char *exported(
+	struct tg_arena *arena, const struct registry_field *f, const char *value)
 {
 	if (value && f->kind == TG_CTL_BOOL)
 		return *value == 't' ? "true" : "false";
@@ -170,7 +185,8 @@ static const char *exported(struct tg_arena *arena, const struct registry_field 
 }
 
 /* Writes what there is, piece by piece: it may be more than fits in memory twice. */
-static enum tg_rc write_csv(struct tg_ctl *ctl, struct tg_rows rows, const struct registry_field *const *field, int n, struct tg_arena *arena)
+static enum tg_rc write_csv(struct tg_ctl *ctl, struct tg_rows rows,
+	const struct registry_field *const *field, int n, struct tg_arena *arena)
 {
 	const char *cell[REGISTRY_FIELDS];
 	struct tg_buf out;
@@ -183,7 +199,8 @@ static enum tg_rc write_csv(struct tg_ctl *ctl, struct tg_rows rows, const struc
 	for (row = 0; row <= tg_rows_count(rows); row++) {
 		if (out.len >= CHUNK || row == tg_rows_count(rows)) {
 			if (fwrite(out.data, 1, out.len, stdout) != out.len)
-				return tg_fail(ctl->err, TG_E_UNAVAILABLE, NULL, "standard output: %s", strerror(errno));
+				return tg_fail(ctl->err, TG_E_UNAVAILABLE, NULL,
+					"standard output: %s", strerror(errno));
 			tg_arena_reset(arena);
 			tg_buf_init(&out, arena);
 		}

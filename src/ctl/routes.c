@@ -5,13 +5,22 @@
 
 static void print_line(struct tg_buf *out, const struct tg_route *r)
 {
-	tg_buf_printf(out, "%-7s  %-34s  %-18s  %8zu  %-18s  %s\n", tg_method_word(r->method), r->path, r->scope ? r->scope : "-", r->max_body, r->name, r->doc);
+	tg_buf_printf(out, "%-7s  %-34s  %-18s  %8zu  %-18s  %s\n", tg_method_word(r->method),
+		r->path, r->scope ? r->scope : "-", r->max_body, r->name, r->doc);
 }
 
-static void print_json(struct tg_buf *out, const struct tg_api *api, const struct tg_route *r, bool first)
+static void print_json(
+	struct tg_buf *out, const struct tg_api *api, const struct tg_route *r, bool first)
 {
-	const struct { const char *name, *value; } members[] = {
-		{ "api", api->name }, { "name", r->name }, { "method", tg_method_word(r->method) }, { "path", r->path }, { "scope", r->scope }, { "doc", r->doc },
+	const struct {
+		const char *name, *value;
+	} members[] = {
+		{ "api", api->name },
+		{ "name", r->name },
+		{ "method", tg_method_word(r->method) },
+		{ "path", r->path },
+		{ "scope", r->scope },
+		{ "doc", r->doc },
 	};
 	size_t i;
 
@@ -35,7 +44,8 @@ static void print_title(struct tg_buf *out, const struct tg_api *api, bool first
 
 	tg_buf_printf(out, "%s%s (below", first ? "" : "\n", api->name);
 	for (i = 0; api->prefixes[i]; i++)
-		tg_buf_printf(out, "%s %s", i ? "," : "", api->prefixes[i][0] ? api->prefixes[i] : "/");
+		tg_buf_printf(
+			out, "%s %s", i ? "," : "", api->prefixes[i][0] ? api->prefixes[i] : "/");
 	tg_buf_puts(out, ")\n");
 }
 
@@ -60,6 +70,9 @@ static enum tg_rc routes(struct tg_ctl *ctl)
 }
 
 const struct tg_ctl_command tg_ctl_routes[] = {
-	{ .words = "routes", .args = "", .run = routes, .help = "print the routes: method, path, scope, largest body, name, what it does" },
+	{ .words = "routes",
+		.args = "",
+		.run = routes,
+		.help = "print the routes: method, path, scope, largest body, name, what it does" },
 	{ 0 }
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * session: a command's way to the database. Promises that a change and its row in `audit` are committed together or not at all, and that
- * what is printed was committed. Acts as taskgate_ctl, never as the owner (migrate does that for itself). */
+ * session: a command's way to the database. Promises that a change and its row in `audit` are
+ * committed together or not at all, and that what is printed was committed. Acts as taskgate_ctl,
+ * never as the owner (migrate does that for itself). */
 #include <pwd.h>
 #include <stdarg.h>
 #include <string.h>
@@ -13,19 +14,28 @@
 #define CONNECT_MS 5000
 #define PATIENCE_MS (60 * 60 * 1000)
 
-static const struct { const char *sqlstate; enum tg_rc rc; const char *text; } meanings[] = {
-	{ "22",    TG_E_INVALID,  NULL },          /* malformed ids, numbers out of range, broken JSON */
-	{ "23514", TG_E_INVALID,  NULL },
+static const struct {
+	const char *sqlstate;
+	enum tg_rc rc;
+	const char *text;
+} meanings[] = {
+	{ "22", TG_E_INVALID, NULL }, /* malformed ids, numbers out of range, broken JSON */
+	{ "23514", TG_E_INVALID, NULL },
 	{ "23503", TG_E_NOTFOUND, NULL },
-	{ "42P01", TG_E_CONFIG,   "the database is not migrated: run `taskgatectl migrate`" },
-	{ "42883", TG_E_CONFIG,   "the database is not migrated: run `taskgatectl migrate`" },
-	{ "42501", TG_E_CONFIG,   "the database is not migrated, or taskgatectl logs in as the wrong role" },
+	{ "42P01", TG_E_CONFIG, "the database is not migrated: run `taskgatectl migrate`" },
+	{ "42883", TG_E_CONFIG, "the database is not migrated: run `taskgatectl migrate`" },
+	{ "42501", TG_E_CONFIG,
+		"the database is not migrated, or taskgatectl logs in as the wrong role" },
 };
 
-static const struct { const char *constraint, *text; } rules[] = {
+static const struct {
+	const char *constraint, *text;
+} rules[] = {
 	{ "tenant_name_length", "a tenant's name has 1 to 128 characters" },
 	{ "tenant_name_taken", "there is a tenant of this name already" },
-	{ "principal_handle", "a handle is 1 to 128 letters, digits and . _ @ -, and begins with a letter or digit" },
+	{ "principal_handle",
+		"a handle is 1 to 128 letters, digits and . _ @ -, and begins with a letter or "
+		"digit" },
 	{ "principal_handle_taken", "there is a user of this handle already" },
 	{ "principal_pkey", "there is a user of this id already" },
 	{ "customer_name_length", "a customer's name has 1 to 255 characters" },
@@ -40,8 +50,11 @@ static const struct { const char *constraint, *text; } rules[] = {
 	{ "callback_attempt", "an attempt number is 1 to 1000" },
 	{ "callback_tenant_id_contact_id_fkey", "a callback has this contact: remove that first" },
 	{ "recipient_channel", "a recipient has an email address, a number for SMS, or both" },
-	{ "disposition_code_word", "a disposition code is an upper-case letter and up to 63 letters, digits and _" },
-	{ "email_template_name", "the name of a template is 1 to 128 letters, digits and . _ : -, and begins with a letter or digit" },
+	{ "disposition_code_word",
+		"a disposition code is an upper-case letter and up to 63 letters, digits and _" },
+	{ "email_template_name",
+		"the name of a template is 1 to 128 letters, digits and . _ : -, and begins with a "
+		"letter or digit" },
 	{ "email_template_subject", "a subject is one line of at most 998 characters" },
 	{ "email_template_body", "a template has a text, an HTML text, or both" },
 };
@@ -52,8 +65,11 @@ enum tg_rc tg_ctl_explain(struct tg_error *err)
 	size_t i;
 
 	for (i = 0; i < sizeof meanings / sizeof *meanings; i++)
-		if (was.sqlstate[0] && strncmp(was.sqlstate, meanings[i].sqlstate, strlen(meanings[i].sqlstate)) == 0) {
-			tg_fail(err, meanings[i].rc, NULL, "%s", meanings[i].text ? meanings[i].text : was.message);
+		if (was.sqlstate[0] &&
+			strncmp(was.sqlstate, meanings[i].sqlstate, strlen(meanings[i].sqlstate)) ==
+				0) {
+			tg_fail(err, meanings[i].rc, NULL, "%s",
+				meanings[i].text ? meanings[i].text : was.message);
 			break;
 		}
 	for (i = 0; i < sizeof rules / sizeof *rules; i++)
@@ -77,7 +93,8 @@ enum tg_rc tg_ctl_connect(struct tg_ctl *ctl)
 	return tg_db_check_role(ctl->db, "taskgate_ctl", deadline, ctl->err);
 }
 
-/* What was begun on one connection does not go on upon another: there a commit would commit nothing, and be glad of it. */
+/* What was begun on one connection does not go on upon another: there a commit would commit
+ * nothing, and be glad of it. */
 static enum tg_rc stay(struct tg_ctl *ctl)
 {
 	if (ctl->connection == 0)
@@ -85,18 +102,21 @@ static enum tg_rc stay(struct tg_ctl *ctl)
 	if (tg_db_open(ctl->db, tg_clock_ms() + CONNECT_MS, ctl->err) != TG_OK)
 		return ctl->err->rc;
 	if (ctl->connection != tg_db_reconnects(ctl->db) + 1)
-		return tg_fail(ctl->err, TG_E_UNAVAILABLE, NULL, "the connection to the database was lost; nothing was done");
+		return tg_fail(ctl->err, TG_E_UNAVAILABLE, NULL,
+			"the connection to the database was lost; nothing was done");
 	return TG_OK;
 }
 
-enum tg_rc tg_ctl_call(struct tg_ctl *ctl, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
+enum tg_rc tg_ctl_call(
+	struct tg_ctl *ctl, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
 {
 	struct tg_rows unused;
 
 	if (stay(ctl) != TG_OK)
 		return ctl->err->rc;
 	/* A commit that is lost is in doubt; whatever is lost before it was not done. */
-	if (tg_db_call(ctl->db, id, params, n, tg_clock_ms() + PATIENCE_MS, id == TG_SQL_COMMIT, rows ? rows : &unused, ctl->err) != TG_OK)
+	if (tg_db_call(ctl->db, id, params, n, tg_clock_ms() + PATIENCE_MS, id == TG_SQL_COMMIT,
+		    rows ? rows : &unused, ctl->err) != TG_OK)
 		return tg_ctl_explain(ctl->err);
 	return TG_OK;
 }
@@ -115,13 +135,15 @@ enum tg_rc tg_ctl_begin(struct tg_ctl *ctl)
 	if (tg_ctl_call(ctl, TG_SQL_CTL_ENTER, params, 1, &rows) != TG_OK)
 		return ctl->err->rc;
 	if (tg_rows_count(rows) == 0)
-		return tg_fail(ctl->err, TG_E_NOTFOUND, NULL, "there is no tenant %s", ctl->tenant ? ctl->tenant : "at all");
+		return tg_fail(ctl->err, TG_E_NOTFOUND, NULL, "there is no tenant %s",
+			ctl->tenant ? ctl->tenant : "at all");
 	ctl->tenant_id = tg_arena_strdup(ctl->arena, tg_rows_get(rows, 0, "id"));
 	ctl->first_tenant = tg_rows_bool(rows, 0, "first");
 	return TG_OK;
 }
 
-enum tg_rc tg_ctl_query(struct tg_ctl *ctl, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
+enum tg_rc tg_ctl_query(
+	struct tg_ctl *ctl, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
 {
 	if (tg_ctl_begin(ctl) != TG_OK)
 		return ctl->err->rc;
@@ -156,7 +178,8 @@ enum tg_rc tg_ctl_write_audit(struct tg_ctl *ctl, const char *what, ...)
 	}
 	va_end(ap);
 	tg_buf_puts(&detail, "}");
-	return tg_ctl_call(ctl, TG_SQL_CTL_AUDIT, (const char *[]){ action.data, what, detail.data }, 3, NULL);
+	return tg_ctl_call(
+		ctl, TG_SQL_CTL_AUDIT, (const char *[]){ action.data, what, detail.data }, 3, NULL);
 }
 
 enum tg_rc tg_ctl_commit(struct tg_ctl *ctl)

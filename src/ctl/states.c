@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * states: prints the table of edges as text, as a picture for dot, or as JSON (which a test compares with the database's). */
+ * states: prints the table of edges as text, as a picture for dot, or as JSON (which a test
+ * compares with the database's). */
 #include "taskgate/ctl/ctl.h"
 #include "taskgate/core/state.h"
 
@@ -9,8 +10,11 @@ static void print_json(struct tg_buf *out)
 	const struct tg_edge *e = tg_state_edges(&n);
 
 	for (i = 0; i < n; i++) {
-		tg_buf_printf(out, "%s{\"machine\": \"%s\", \"from\": \"%s\", \"event\": \"%s\", \"to\": \"%s\", \"why\": ", i ? ",\n " : "[",
-		    tg_machine_name(e[i].machine), tg_state_name(e[i].from), tg_event_name(e[i].event), tg_state_name(e[i].to));
+		tg_buf_printf(out,
+			"%s{\"machine\": \"%s\", \"from\": \"%s\", \"event\": \"%s\", \"to\": "
+			"\"%s\", \"why\": ",
+			i ? ",\n " : "[", tg_machine_name(e[i].machine), tg_state_name(e[i].from),
+			tg_event_name(e[i].event), tg_state_name(e[i].to));
 		tg_ctl_json_string(out, e[i].why);
 		tg_buf_puts(out, "}");
 	}
@@ -29,7 +33,10 @@ static enum tg_rc states(struct tg_ctl *ctl)
 }
 
 const struct tg_ctl_command tg_ctl_states[] = {
-	{ .words = "states", .args = "", .run = states, .help = "print the moves that tasks may make",
-	  .options = { { "--dot", NULL, "as input of Graphviz' dot" } } },
+	{ .words = "states",
+		.args = "",
+		.run = states,
+		.help = "print the moves that tasks may make",
+		.options = { { "--dot", NULL, "as input of Graphviz' dot" } } },
 	{ 0 }
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * status: what the system is doing, in one look; --watch redraws it each second until Ctrl-C. Promises that each look reads a few index
- * ranges, however large the ledger. In a dumb terminal, or where the output is a file, the looks follow each other. */
+ * status: what the system is doing, in one look; --watch redraws it each second until Ctrl-C.
+ * Promises that each look reads a few index ranges, however large the ledger. In a dumb terminal,
+ * or where the output is a file, the looks follow each other. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,30 +13,28 @@
 #include "taskgate/base/clock.h"
 #include "taskgate/ctl/ctl.h"
 
-#define BAR 30             /* characters of the longest bar */
+#define BAR 30 /* characters of the longest bar */
 #define HOME "\033[H\033[J"
 
-static const struct tg_ctl_column lane_columns[] = {
-	{ "name", TG_CTL_TEXT, "LANE" }, { "waiting", TG_CTL_INT, "WAITING" }, { "scheduled", TG_CTL_INT, "SCHEDULED" }, { "leased", TG_CTL_INT, "LEASED" },
-	{ "oldest_seconds", TG_CTL_INT, "OLDEST" }, { "paused_at", TG_CTL_TIME, "PAUSED" }, { "paused_by", TG_CTL_TEXT, "BY" },
-	{ "reason", TG_CTL_TEXT, "REASON" }, { 0 }
-};
-static const struct tg_ctl_column sweeper_columns[] = {
-	{ "host", TG_CTL_TEXT, "HOST" }, { "pid", TG_CTL_INT, "PID" }, { "age_seconds", TG_CTL_INT, "AGE" }, { "beat_seconds", TG_CTL_INT, "BEAT" },
-	{ "done", TG_CTL_INT, "DONE" }, { 0 }
-};
-static const struct tg_ctl_column host_columns[] = {
-	{ "host", TG_CTL_TEXT, "HOST" }, { "failures", TG_CTL_INT, "FAILURES" }, { "parked_seconds", TG_CTL_INT, "SECONDS" }, { "last_error", TG_CTL_TEXT, "ERROR" }, { 0 }
-};
-static const struct tg_ctl_column state_columns[] = {
-	{ "api", TG_CTL_TEXT, "API" }, { "state", TG_CTL_TEXT, "STATE" }, { "tasks", TG_CTL_INT, "TASKS" }, { 0 }
-};
+static const struct tg_ctl_column lane_columns[] = { { "name", TG_CTL_TEXT, "LANE" },
+	{ "waiting", TG_CTL_INT, "WAITING" }, { "scheduled", TG_CTL_INT, "SCHEDULED" },
+	{ "leased", TG_CTL_INT, "LEASED" }, { "oldest_seconds", TG_CTL_INT, "OLDEST" },
+	{ "paused_at", TG_CTL_TIME, "PAUSED" }, { "paused_by", TG_CTL_TEXT, "BY" },
+	{ "reason", TG_CTL_TEXT, "REASON" }, { 0 } };
+static const struct tg_ctl_column sweeper_columns[] = { { "host", TG_CTL_TEXT, "HOST" },
+	{ "pid", TG_CTL_INT, "PID" }, { "age_seconds", TG_CTL_INT, "AGE" },
+	{ "beat_seconds", TG_CTL_INT, "BEAT" }, { "done", TG_CTL_INT, "DONE" }, { 0 } };
+static const struct tg_ctl_column host_columns[] = { { "host", TG_CTL_TEXT, "HOST" },
+	{ "failures", TG_CTL_INT, "FAILURES" }, { "parked_seconds", TG_CTL_INT, "SECONDS" },
+	{ "last_error", TG_CTL_TEXT, "ERROR" }, { 0 } };
+static const struct tg_ctl_column state_columns[] = { { "api", TG_CTL_TEXT, "API" },
+	{ "state", TG_CTL_TEXT, "STATE" }, { "tasks", TG_CTL_INT, "TASKS" }, { 0 } };
 
-static const struct tg_ctl_column campaign_columns[] = {
-	{ "task_id", TG_CTL_TEXT, "TASK" }, { "tenant", TG_CTL_TEXT, "TENANT" }, { "state", TG_CTL_TEXT, "STATE" }, { "total", TG_CTL_INT, "TOTAL" },
-	{ "completed", TG_CTL_INT, "COMPLETED" }, { "failed", TG_CTL_INT, "FAILED" }, { "cancelled", TG_CTL_INT, "CANCELLED" },
-	{ "in_flight", TG_CTL_INT, "IN_FLIGHT" }, { 0 }
-};
+static const struct tg_ctl_column campaign_columns[] = { { "task_id", TG_CTL_TEXT, "TASK" },
+	{ "tenant", TG_CTL_TEXT, "TENANT" }, { "state", TG_CTL_TEXT, "STATE" },
+	{ "total", TG_CTL_INT, "TOTAL" }, { "completed", TG_CTL_INT, "COMPLETED" },
+	{ "failed", TG_CTL_INT, "FAILED" }, { "cancelled", TG_CTL_INT, "CANCELLED" },
+	{ "in_flight", TG_CTL_INT, "IN_FLIGHT" }, { 0 } };
 
 static void bar(struct tg_buf *out, long long n, long long most)
 {
@@ -55,12 +54,16 @@ static void draw_lanes(struct tg_ctl *ctl, struct tg_rows rows)
 		due = tg_rows_int(rows, i, "waiting") + tg_rows_int(rows, i, "leased");
 		most = due > most ? due : most;
 	}
-	tg_buf_printf(&ctl->out, "%-8s  %8s  %9s  %7s  %7s\n", "LANE", "WAITING", "SCHEDULED", "LEASED", "OLDEST");
+	tg_buf_printf(&ctl->out, "%-8s  %8s  %9s  %7s  %7s\n", "LANE", "WAITING", "SCHEDULED",
+		"LEASED", "OLDEST");
 	for (i = 0; i < n; i++) {
-		tg_buf_printf(&ctl->out, "%-8s  %8lld  %9lld  %7lld  %6llds  ", tg_rows_get(rows, i, "name"), tg_rows_int(rows, i, "waiting"),
-		    tg_rows_int(rows, i, "scheduled"), tg_rows_int(rows, i, "leased"), tg_rows_int(rows, i, "oldest_seconds"));
+		tg_buf_printf(&ctl->out, "%-8s  %8lld  %9lld  %7lld  %6llds  ",
+			tg_rows_get(rows, i, "name"), tg_rows_int(rows, i, "waiting"),
+			tg_rows_int(rows, i, "scheduled"), tg_rows_int(rows, i, "leased"),
+			tg_rows_int(rows, i, "oldest_seconds"));
 		if (tg_rows_get(rows, i, "paused_at")) {
-			const char *by = tg_rows_get(rows, i, "paused_by"), *reason = tg_rows_get(rows, i, "reason");
+			const char *by = tg_rows_get(rows, i, "paused_by"),
+				   *reason = tg_rows_get(rows, i, "reason");
 
 			tg_buf_puts(&ctl->out, "paused by ");
 			tg_ctl_plain(&ctl->out, by ? by : "somebody");
@@ -68,7 +71,8 @@ static void draw_lanes(struct tg_ctl *ctl, struct tg_rows rows)
 			tg_ctl_plain(&ctl->out, reason ? reason : "");
 			tg_buf_puts(&ctl->out, "  ");
 		}
-		bar(&ctl->out, tg_rows_int(rows, i, "waiting") + tg_rows_int(rows, i, "leased"), most);
+		bar(&ctl->out, tg_rows_int(rows, i, "waiting") + tg_rows_int(rows, i, "leased"),
+			most);
 	}
 }
 
@@ -77,12 +81,15 @@ static void draw_states(struct tg_ctl *ctl, struct tg_rows rows)
 	int i, n = tg_rows_count(rows);
 	long long most = 0, tasks;
 
-	tg_buf_puts(&ctl->out, n ? "\ntasks created in the last hour\n" : "\nno task was created in the last hour\n");
+	tg_buf_puts(&ctl->out,
+		n ? "\ntasks created in the last hour\n"
+		  : "\nno task was created in the last hour\n");
 	for (i = 0; i < n; i++)
 		most = tg_rows_int(rows, i, "tasks") > most ? tg_rows_int(rows, i, "tasks") : most;
 	for (i = 0; i < n; i++) {
 		tasks = tg_rows_int(rows, i, "tasks");
-		tg_buf_printf(&ctl->out, "%-11s  %-10s  %8lld  ", tg_rows_get(rows, i, "api"), tg_rows_get(rows, i, "state"), tasks);
+		tg_buf_printf(&ctl->out, "%-11s  %-10s  %8lld  ", tg_rows_get(rows, i, "api"),
+			tg_rows_get(rows, i, "state"), tasks);
 		bar(&ctl->out, tasks, most);
 	}
 }
@@ -93,24 +100,33 @@ static void draw_campaigns(struct tg_ctl *ctl, struct tg_rows rows)
 	if (tg_rows_count(rows) > 0)
 		tg_buf_puts(&ctl->out, "\ncampaigns\n");
 	for (int i = 0; i < tg_rows_count(rows); i++) {
-		long long total = tg_rows_int(rows, i, "total"), under_way = tg_rows_int(rows, i, "in_flight"), failed = tg_rows_int(rows, i, "failed");
-		long long ended = tg_rows_int(rows, i, "completed") + failed + tg_rows_int(rows, i, "cancelled");
+		long long total = tg_rows_int(rows, i, "total"),
+			  under_way = tg_rows_int(rows, i, "in_flight"),
+			  failed = tg_rows_int(rows, i, "failed");
+		long long ended = tg_rows_int(rows, i, "completed") + failed +
+			tg_rows_int(rows, i, "cancelled");
 
 		tg_buf_printf(&ctl->out, "%s  [", tg_rows_get(rows, i, "task_id"));
 		for (long long n = 0; n < BAR; n++)
-			tg_buf_puts(&ctl->out, n * total < ended * BAR ? "#" : n * total < (ended + under_way) * BAR ? ">" : ".");
-		tg_buf_printf(&ctl->out, "]  %lld/%lld ended, %lld failed, %lld under way\n", ended, total, failed, under_way);
+			tg_buf_puts(&ctl->out,
+				n * total < ended * BAR                         ? "#"
+					: n * total < (ended + under_way) * BAR ? ">"
+										: ".");
+		tg_buf_printf(&ctl->out, "]  %lld/%lld ended, %lld failed, %lld under way\n", ended,
+			total, failed, under_way);
 	}
 }
 
-static void draw_table(struct tg_ctl *ctl, struct tg_rows rows, const char *title, const char *none, const struct tg_ctl_column *columns)
+static void draw_table(struct tg_ctl *ctl, struct tg_rows rows, const char *title, const char *none,
+	const struct tg_ctl_column *columns)
 {
 	tg_buf_printf(&ctl->out, "\n%s\n", tg_rows_count(rows) ? title : none);
 	if (tg_rows_count(rows))
 		tg_ctl_print_text_table(&ctl->out, ctl->arena, rows, columns);
 }
 
-static void draw(struct tg_ctl *ctl, struct tg_rows lanes, struct tg_rows sweepers, struct tg_rows hosts, struct tg_rows states, struct tg_rows campaigns)
+static void draw(struct tg_ctl *ctl, struct tg_rows lanes, struct tg_rows sweepers,
+	struct tg_rows hosts, struct tg_rows states, struct tg_rows campaigns)
 {
 	draw_lanes(ctl, lanes);
 	draw_table(ctl, sweepers, "sweepers", "no sweeper is alive", sweeper_columns);
@@ -120,7 +136,8 @@ static void draw(struct tg_ctl *ctl, struct tg_rows lanes, struct tg_rows sweepe
 	draw_states(ctl, states);
 }
 
-static void draw_json(struct tg_ctl *ctl, struct tg_rows lanes, struct tg_rows sweepers, struct tg_rows hosts, struct tg_rows states, struct tg_rows campaigns)
+static void draw_json(struct tg_ctl *ctl, struct tg_rows lanes, struct tg_rows sweepers,
+	struct tg_rows hosts, struct tg_rows states, struct tg_rows campaigns)
 {
 	tg_buf_puts(&ctl->out, "{\"lanes\": ");
 	tg_ctl_json_rows(&ctl->out, ctl->arena, lanes, lane_columns);
@@ -138,7 +155,8 @@ static void draw_json(struct tg_ctl *ctl, struct tg_rows lanes, struct tg_rows s
 /* One look: its statements in one round trip. */
 static enum tg_rc look(struct tg_ctl *ctl)
 {
-	static const enum tg_sql parts[] = { TG_SQL_LANE_LIST, TG_SQL_STATUS_SWEEPERS, TG_SQL_STATUS_HOSTS, TG_SQL_STATUS_STATES, TG_SQL_STATUS_CAMPAIGNS };
+	static const enum tg_sql parts[] = { TG_SQL_LANE_LIST, TG_SQL_STATUS_SWEEPERS,
+		TG_SQL_STATUS_HOSTS, TG_SQL_STATUS_STATES, TG_SQL_STATUS_CAMPAIGNS };
 	size_t i;
 
 	if (tg_db_open(ctl->db, tg_clock_ms() + 5000, ctl->err) != TG_OK)
@@ -148,8 +166,8 @@ static enum tg_rc look(struct tg_ctl *ctl)
 		tg_db_queue(ctl->db, parts[i], NULL, 0);
 	if (tg_db_run(ctl->db, tg_clock_ms() + 30000, false, ctl->err) != TG_OK)
 		return tg_ctl_explain(ctl->err);
-	(ctl->json ? draw_json : draw)(ctl, tg_db_rows(ctl->db, 0), tg_db_rows(ctl->db, 1), tg_db_rows(ctl->db, 2), tg_db_rows(ctl->db, 3),
-	    tg_db_rows(ctl->db, 4));
+	(ctl->json ? draw_json : draw)(ctl, tg_db_rows(ctl->db, 0), tg_db_rows(ctl->db, 1),
+		tg_db_rows(ctl->db, 2), tg_db_rows(ctl->db, 3), tg_db_rows(ctl->db, 4));
 	return TG_OK;
 }
 
@@ -190,12 +208,15 @@ static enum tg_rc watch(struct tg_ctl *ctl)
 		if (look(ctl) != TG_OK) {
 			if (!tg_error_row(ctl->err->rc)->retryable)
 				return ctl->err->rc;
-			tg_buf_printf(&ctl->out, ctl->json ? "{\"error\": \"%s\"}\n" : "%s\n", tg_error_row(ctl->err->rc)->text);
+			tg_buf_printf(&ctl->out, ctl->json ? "{\"error\": \"%s\"}\n" : "%s\n",
+				tg_error_row(ctl->err->rc)->text);
 		}
 		if (!ctl->json && !redraw)
 			tg_buf_puts(&ctl->out, "\n");
-		if (fwrite(ctl->out.data, 1, ctl->out.len, stdout) != ctl->out.len || fflush(stdout) != 0)
-			return tg_fail(ctl->err, TG_E_UNAVAILABLE, NULL, "standard output: %s", strerror(errno));
+		if (fwrite(ctl->out.data, 1, ctl->out.len, stdout) != ctl->out.len ||
+			fflush(stdout) != 0)
+			return tg_fail(ctl->err, TG_E_UNAVAILABLE, NULL, "standard output: %s",
+				strerror(errno));
 		ctl->out.len = 0;
 		if (!stopped)
 			nanosleep(&second, NULL);
@@ -209,7 +230,11 @@ static enum tg_rc status(struct tg_ctl *ctl)
 }
 
 const struct tg_ctl_command tg_ctl_status[] = {
-	{ .words = "status", .args = "", .flags = TG_CTL_DATABASE, .run = status, .help = "show the queue by lane, sweepers, pauses and the last hour's tasks",
-	  .options = { { "--watch", NULL, "show it again each second until Ctrl-C" } } },
+	{ .words = "status",
+		.args = "",
+		.flags = TG_CTL_DATABASE,
+		.run = status,
+		.help = "show the queue by lane, sweepers, pauses and the last hour's tasks",
+		.options = { { "--watch", NULL, "show it again each second until Ctrl-C" } } },
 	{ 0 }
 };

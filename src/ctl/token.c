@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * token: makes, lists and revokes tokens. A token is printed once and stored nowhere: the database has its SHA-256 alone. */
+ * token: makes, lists and revokes tokens. A token is printed once and stored nowhere: the database
+ * has its SHA-256 alone. */
 #include <string.h>
 
 #include "taskgate/base/clock.h"
@@ -7,7 +8,7 @@
 #include "taskgate/base/digest.h"
 #include "taskgate/core/scope.h"
 
-#define TOKEN_BYTES 32     /* "tg_" and 43 letters of base64url */
+#define TOKEN_BYTES 32 /* "tg_" and 43 letters of base64url */
 
 static enum tg_rc check_scopes(struct tg_ctl *ctl, const char *list)
 {
@@ -17,7 +18,10 @@ static enum tg_rc check_scopes(struct tg_ctl *ctl, const char *list)
 	for (;; s += n + 1) {
 		n = strcspn(s, ",");
 		if (!tg_scope_known(s, n))
-			return tg_fail(ctl->err, TG_E_INVALID, NULL, "--scope: there is no scope `%.*s`; `taskgatectl scopes` lists them", (int)(n < 64 ? n : 64), s);
+			return tg_fail(ctl->err, TG_E_INVALID, NULL,
+				"--scope: there is no scope `%.*s`; `taskgatectl scopes` lists "
+				"them",
+				(int)(n < 64 ? n : 64), s);
 		if (!s[n])
 			return TG_OK;
 	}
@@ -38,7 +42,9 @@ static char *make_token(struct tg_arena *arena)
 
 static void show(struct tg_ctl *ctl, const char *token, const char *id, const char *expires)
 {
-	static const struct { const char *name; } members[] = { { "token" }, { "id" }, { "expires_at" } };
+	static const struct {
+		const char *name;
+	} members[] = { { "token" }, { "id" }, { "expires_at" } };
 	const char *values[] = { token, id, expires };
 	size_t i;
 
@@ -55,7 +61,8 @@ static void show(struct tg_ctl *ctl, const char *token, const char *id, const ch
 
 static enum tg_rc create(struct tg_ctl *ctl)
 {
-	const char *user = tg_ctl_value(ctl, "--user"), *scope = tg_ctl_value(ctl, "--scope"), *lives;
+	const char *user = tg_ctl_value(ctl, "--user"), *scope = tg_ctl_value(ctl, "--scope"),
+		   *lives;
 	const char *token = make_token(ctl->arena), *id, *expires;
 	char hash[2 + 2 * TG_SHA256_SIZE + 1] = "\\x";
 	uint8_t digest[TG_SHA256_SIZE];
@@ -67,13 +74,17 @@ static enum tg_rc create(struct tg_ctl *ctl)
 		return ctl->err->rc;
 	tg_sha256(digest, token, strlen(token));
 	tg_hex(hash + 2, digest, sizeof digest);
-	if (tg_ctl_query(ctl, TG_SQL_TOKEN_CREATE, (const char *[]){ hash, user, tg_ctl_list(ctl, scope), lives }, 4, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, TG_SQL_TOKEN_CREATE,
+		    (const char *[]){ hash, user, tg_ctl_list(ctl, scope), lives }, 4,
+		    &rows) != TG_OK)
 		return ctl->err->rc;
 	if (tg_rows_count(rows) == 0)
 		return tg_fail(ctl->err, TG_E_NOTFOUND, NULL, "there is no user %s", user);
 	id = tg_arena_strdup(ctl->arena, tg_rows_get(rows, 0, "id"));
 	expires = tg_time_seconds(ctl->arena, tg_rows_get(rows, 0, "expires_at"));
-	if (tg_ctl_write_audit(ctl, id, "user", user, "scopes", scope, "expires_at", expires, NULL) != TG_OK || tg_ctl_commit(ctl) != TG_OK)
+	if (tg_ctl_write_audit(
+		    ctl, id, "user", user, "scopes", scope, "expires_at", expires, NULL) != TG_OK ||
+		tg_ctl_commit(ctl) != TG_OK)
 		return ctl->err->rc;
 	show(ctl, token, id, expires);
 	return TG_OK;
@@ -81,10 +92,11 @@ static enum tg_rc create(struct tg_ctl *ctl)
 
 static enum tg_rc list(struct tg_ctl *ctl)
 {
-	static const struct tg_ctl_column columns[] = {
-		{ "id", TG_CTL_TEXT, "ID" }, { "handle", TG_CTL_TEXT, "USER" }, { "state", TG_CTL_TEXT, "STATE" }, { "scopes", TG_CTL_LIST, "SCOPES" },
-		{ "created_at", TG_CTL_TIME, "CREATED" }, { "expires_at", TG_CTL_TIME, "EXPIRES" }, { "revoked_at", TG_CTL_TIME, "REVOKED" }, { 0 }
-	};
+	static const struct tg_ctl_column columns[] = { { "id", TG_CTL_TEXT, "ID" },
+		{ "handle", TG_CTL_TEXT, "USER" }, { "state", TG_CTL_TEXT, "STATE" },
+		{ "scopes", TG_CTL_LIST, "SCOPES" }, { "created_at", TG_CTL_TIME, "CREATED" },
+		{ "expires_at", TG_CTL_TIME, "EXPIRES" }, { "revoked_at", TG_CTL_TIME, "REVOKED" },
+		{ 0 } };
 	struct tg_rows rows;
 
 	if (tg_ctl_query(ctl, TG_SQL_TOKEN_LIST, NULL, 0, &rows) != TG_OK)
@@ -95,15 +107,19 @@ static enum tg_rc list(struct tg_ctl *ctl)
 
 static enum tg_rc revoke(struct tg_ctl *ctl)
 {
-	static const struct tg_ctl_column columns[] = { { "id", TG_CTL_TEXT, "id" }, { "revoked_at", TG_CTL_TIME, "revoked" }, { 0 } };
+	static const struct tg_ctl_column columns[] = { { "id", TG_CTL_TEXT, "id" },
+		{ "revoked_at", TG_CTL_TIME, "revoked" }, { 0 } };
 	struct tg_rows rows;
 
 	if (!tg_uuid_valid(ctl->arg[0]))
-		return tg_fail(ctl->err, TG_E_INVALID, NULL, "the id of a token is a UUID, not the token; `taskgatectl token list` shows it");
+		return tg_fail(ctl->err, TG_E_INVALID, NULL,
+			"the id of a token is a UUID, not the token; `taskgatectl token list` "
+			"shows it");
 	if (tg_ctl_query(ctl, TG_SQL_TOKEN_REVOKE, ctl->arg, 1, &rows) != TG_OK)
 		return ctl->err->rc;
 	if (tg_rows_count(rows) == 0)
-		return tg_fail(ctl->err, TG_E_NOTFOUND, NULL, "the tenant has no token %s", ctl->arg[0]);
+		return tg_fail(
+			ctl->err, TG_E_NOTFOUND, NULL, "the tenant has no token %s", ctl->arg[0]);
 	tg_ctl_print_record(ctl, rows, 0, columns);
 	if (tg_ctl_write_audit(ctl, ctl->arg[0], NULL) != TG_OK)
 		return ctl->err->rc;
@@ -130,13 +146,31 @@ static enum tg_rc scopes(struct tg_ctl *ctl)
 }
 
 const struct tg_ctl_command tg_ctl_token[] = {
-	{ .words = "token create", .args = "", .flags = TG_CTL_DATABASE | TG_CTL_TENANT, .run = create,
-	  .help = "make a token and print it, this once",
-	  .options = { { "--user", "HANDLE", "whose it is" }, { "--scope", "LIST", "what it allows, comma separated: see `taskgatectl scopes`" },
-		{ "--expires", "TIME", "how long it lives: 90d, 12h, 30m; without it for ever" } } },
-	{ .words = "token list", .args = "", .flags = TG_CTL_DATABASE | TG_CTL_TENANT, .run = list, .help = "list the tokens of a tenant, never the token itself" },
-	{ .words = "token revoke", .args = "ID", .min_args = 1, .max_args = 1, .flags = TG_CTL_DATABASE | TG_CTL_TENANT, .run = revoke,
-	  .help = "make a token useless from now on" },
-	{ .words = "scopes", .args = "", .run = scopes, .help = "list what a token may be allowed" },
+	{ .words = "token create",
+		.args = "",
+		.flags = TG_CTL_DATABASE | TG_CTL_TENANT,
+		.run = create,
+		.help = "make a token and print it, this once",
+		.options = { { "--user", "HANDLE", "whose it is" },
+			{ "--scope", "LIST",
+				"what it allows, comma separated: see `taskgatectl scopes`" },
+			{ "--expires", "TIME",
+				"how long it lives: 90d, 12h, 30m; without it for ever" } } },
+	{ .words = "token list",
+		.args = "",
+		.flags = TG_CTL_DATABASE | TG_CTL_TENANT,
+		.run = list,
+		.help = "list the tokens of a tenant, never the token itself" },
+	{ .words = "token revoke",
+		.args = "ID",
+		.min_args = 1,
+		.max_args = 1,
+		.flags = TG_CTL_DATABASE | TG_CTL_TENANT,
+		.run = revoke,
+		.help = "make a token useless from now on" },
+	{ .words = "scopes",
+		.args = "",
+		.run = scopes,
+		.help = "list what a token may be allowed" },
 	{ 0 }
 };

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * type: task types, their handlers and the payload members that they need. Work that waits follows a change of its type's handler. */
+ * type: task types, their handlers and the payload members that they need. Work that waits follows
+ * a change of its type's handler. */
 #include <string.h>
 
 #include "taskgate/ctl/ctl.h"
 
 #define SCHEMA_MAX (256 * 1024)
 
-static const struct tg_ctl_column columns[] = {
-	{ "name", TG_CTL_TEXT, "NAME" }, { "handler_url", TG_CTL_TEXT, "HANDLER" }, { "required", TG_CTL_LIST, "REQUIRED" }, { 0 }
-};
+static const struct tg_ctl_column columns[] = { { "name", TG_CTL_TEXT, "NAME" },
+	{ "handler_url", TG_CTL_TEXT, "HANDLER" }, { "required", TG_CTL_LIST, "REQUIRED" }, { 0 } };
 
 /* The file's text in the arena; that it is JSON is for PostgreSQL to say. */
 static enum tg_rc read_schema(struct tg_ctl *ctl, const char *name, const char **text)
@@ -22,7 +22,8 @@ static enum tg_rc read_schema(struct tg_ctl *ctl, const char *name, const char *
 	if (tg_ctl_read_file(ctl, name, SCHEMA_MAX, &read, &n) != TG_OK)
 		return ctl->err->rc;
 	if (strlen(read) != n || read[strspn(read, " \t\r\n")] != '{')
-		return tg_fail(ctl->err, TG_E_INVALID, NULL, "%s: a schema is a JSON object with an array \"required\"", name);
+		return tg_fail(ctl->err, TG_E_INVALID, NULL,
+			"%s: a schema is a JSON object with an array \"required\"", name);
 	*text = read;
 	return TG_OK;
 }
@@ -34,7 +35,8 @@ static enum tg_rc add(struct tg_ctl *ctl)
 
 	if (read_schema(ctl, tg_ctl_value(ctl, "--schema"), &schema) != TG_OK)
 		return ctl->err->rc;
-	if (tg_ctl_query(ctl, TG_SQL_TYPE_ADD, (const char *[]){ ctl->arg[0], handler, schema }, 3, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, TG_SQL_TYPE_ADD, (const char *[]){ ctl->arg[0], handler, schema }, 3,
+		    &rows) != TG_OK)
 		return ctl->err->rc;
 	tg_ctl_print_record(ctl, rows, 0, columns);
 	if (tg_ctl_write_audit(ctl, ctl->arg[0], "handler", handler, NULL) != TG_OK)
@@ -54,7 +56,8 @@ static enum tg_rc list(struct tg_ctl *ctl)
 
 static enum tg_rc remove_type(struct tg_ctl *ctl)
 {
-	static const struct tg_ctl_column gone[] = { { "name", TG_CTL_TEXT, "removed" }, { "moved", TG_CTL_INT, "work to pull" }, { 0 } };
+	static const struct tg_ctl_column gone[] = { { "name", TG_CTL_TEXT, "removed" },
+		{ "moved", TG_CTL_INT, "work to pull" }, { 0 } };
 	struct tg_rows rows;
 
 	if (tg_ctl_query(ctl, TG_SQL_TYPE_REMOVE, ctl->arg, 1, &rows) != TG_OK)
@@ -70,10 +73,23 @@ static enum tg_rc remove_type(struct tg_ctl *ctl)
 #define NAMED .args = "NAME", .min_args = 1, .max_args = 1, .flags = TG_CTL_DATABASE | TG_CTL_TENANT
 
 const struct tg_ctl_command tg_ctl_type[] = {
-	{ .words = "type add", NAMED, .run = add, .help = "register a task type, or change it as a whole",
-	  .options = { { "--handler", "URL", "where its tasks are POSTed; without it workers pull them" },
-		{ "--schema", "FILE", "JSON object whose array \"required\" names members that a payload must have" } } },
-	{ .words = "type list", .args = "", .flags = TG_CTL_DATABASE | TG_CTL_TENANT, .run = list, .help = "list the registered task types" },
-	{ .words = "type remove", NAMED, .run = remove_type, .help = "forget a task type; its tasks are for whoever pulls" },
+	{ .words = "type add",
+		NAMED,
+		.run = add,
+		.help = "register a task type, or change it as a whole",
+		.options = { { "--handler", "URL",
+				     "where its tasks are POSTed; without it workers pull them" },
+			{ "--schema", "FILE",
+				"JSON object whose array \"required\" names members that a payload "
+				"must have" } } },
+	{ .words = "type list",
+		.args = "",
+		.flags = TG_CTL_DATABASE | TG_CTL_TENANT,
+		.run = list,
+		.help = "list the registered task types" },
+	{ .words = "type remove",
+		NAMED,
+		.run = remove_type,
+		.help = "forget a task type; its tasks are for whoever pulls" },
 	{ 0 }
 };

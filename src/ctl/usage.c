@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT
- * usage: owns the list of commands, their help and the reading of a command line. Promises that what a help text says is what is taken,
- * since both come from the same row. Never connects to anything. */
+ * usage: owns the list of commands, their help and the reading of a command line. Promises that
+ * what a help text says is what is taken, since both come from the same row. Never connects to
+ * anything. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "taskgate/ctl/ctl.h"
 
-static const struct tg_ctl_command *const groups[] = {
-	tg_ctl_migrate, tg_ctl_directory, tg_ctl_token, tg_ctl_type, tg_ctl_registry, tg_ctl_lane, tg_ctl_webhook_key, tg_ctl_delivery, tg_ctl_task,
-	tg_ctl_status, tg_ctl_states, tg_ctl_conf, tg_ctl_audit, tg_ctl_routes, tg_ctl_demo, tg_ctl_calls, NULL
-};
+static const struct tg_ctl_command *const groups[] = { tg_ctl_migrate, tg_ctl_directory,
+	tg_ctl_token, tg_ctl_type, tg_ctl_registry, tg_ctl_lane, tg_ctl_webhook_key,
+	tg_ctl_delivery, tg_ctl_task, tg_ctl_status, tg_ctl_states, tg_ctl_conf, tg_ctl_audit,
+	tg_ctl_routes, tg_ctl_demo, tg_ctl_calls, NULL };
 
 /* Taken by every command; they may stand before its words too. */
 static const struct tg_ctl_option common[] = {
-	{ "--json",    NULL,   "print JSON for programs" },
-	{ "--config",  "FILE", "read the settings from FILE, not from /etc/taskgate/taskgate.conf" },
-	{ "--help",    NULL,   "print this help" },
-	{ "--version", NULL,   "print the version" },
-	{ "--tenant",  "NAME", "the tenant; without it the first one" },
+	{ "--json", NULL, "print JSON for programs" },
+	{ "--config", "FILE", "read the settings from FILE, not from /etc/taskgate/taskgate.conf" },
+	{ "--help", NULL, "print this help" },
+	{ "--version", NULL, "print the version" },
+	{ "--tenant", "NAME", "the tenant; without it the first one" },
 };
 enum { AT_JSON, AT_CONFIG, AT_HELP, AT_VERSION, AT_TENANT, COMMON };
 
@@ -31,7 +32,8 @@ static void describe(struct tg_buf *out, const struct tg_ctl_option *o)
 {
 	char left[64];
 
-	snprintf(left, sizeof left, "%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+	snprintf(left, sizeof left, "%s%s%s", o->name, o->value ? " " : "",
+		o->value ? o->value : "");
 	tg_buf_printf(out, "  %-22s  %s\n", left, o->help);
 }
 
@@ -39,7 +41,8 @@ void tg_ctl_usage(struct tg_buf *out, const struct tg_ctl_command *c)
 {
 	int i;
 
-	tg_buf_printf(out, "usage: taskgatectl %s%s%s [options]\n\n%s\n\n", c->words, *c->args ? " " : "", c->args, c->help);
+	tg_buf_printf(out, "usage: taskgatectl %s%s%s [options]\n\n%s\n\n", c->words,
+		*c->args ? " " : "", c->args, c->help);
 	for (i = 0; i < TG_CTL_OPTIONS && c->options[i].name; i++)
 		describe(out, &c->options[i]);
 	for (i = 0; i < COMMON; i++)
@@ -51,7 +54,8 @@ static bool begins(const struct tg_ctl_command *c, const char *word)
 {
 	size_t n = word ? strlen(word) : 0;
 
-	return !word || (strncmp(c->words, word, n) == 0 && (c->words[n] == ' ' || c->words[n] == '\0'));
+	return !word ||
+		(strncmp(c->words, word, n) == 0 && (c->words[n] == ' ' || c->words[n] == '\0'));
 }
 
 void tg_ctl_overview(struct tg_buf *out, const char *word)
@@ -65,14 +69,18 @@ void tg_ctl_overview(struct tg_buf *out, const char *word)
 		for (c = groups[g]; c->words; c++) {
 			if (!begins(c, word))
 				continue;
-			snprintf(left, sizeof left, "%s%s%s", c->words, *c->args ? " " : "", c->args);
+			snprintf(left, sizeof left, "%s%s%s", c->words, *c->args ? " " : "",
+				c->args);
 			tg_buf_printf(out, "  %-32s  %s\n", left, c->help);
 		}
-	tg_buf_puts(out, "\n`taskgatectl COMMAND --help` tells its options. Exit codes: 0 done, 64 usage, 70 bug, 75 try again later, 78 configuration.\n");
+	tg_buf_puts(out,
+		"\n`taskgatectl COMMAND --help` tells its options. Exit codes: 0 done, 64 usage, "
+		"70 bug, 75 try again later, 78 configuration.\n");
 }
 
 /* The longest row whose words are all there; *words says how many they are. */
-static const struct tg_ctl_command *find(const struct tg_ctl *ctl, const char *const *word, int n, int *words)
+static const struct tg_ctl_command *find(
+	const struct tg_ctl *ctl, const char *const *word, int n, int *words)
 {
 	const struct tg_ctl_command *c, *best = NULL;
 	const char *text;
@@ -85,7 +93,8 @@ static const struct tg_ctl_command *find(const struct tg_ctl *ctl, const char *c
 			want = strchr(c->words, ' ') ? 2 : 1;
 			if (n < want || want <= *words)
 				continue;
-			text = want == 1 ? word[0] : tg_arena_printf(ctl->arena, "%s %s", word[0], word[1]);
+			text = want == 1 ? word[0]
+					 : tg_arena_printf(ctl->arena, "%s %s", word[0], word[1]);
 			if (strcmp(text, c->words) != 0)
 				continue;
 			best = c;
@@ -132,14 +141,17 @@ static bool is_option(const char *text, const struct tg_ctl_option *o)
 	return strncmp(text, o->name, n) == 0 && (text[n] == '\0' || text[n] == '=');
 }
 
-static enum tg_rc take(struct tg_ctl *ctl, struct line *line, const struct tg_ctl_option *o, const char **value)
+static enum tg_rc take(
+	struct tg_ctl *ctl, struct line *line, const struct tg_ctl_option *o, const char **value)
 {
 	const char *text = line->argv[line->at];
 
 	if (!o->value && text[strlen(o->name)] == '=')
 		return tg_fail(ctl->err, TG_E_INVALID, NULL, "%s takes no value", o->name);
 	*value = o->value ? value_of(line, o->name) : "";
-	return *value ? TG_OK : tg_fail(ctl->err, TG_E_INVALID, NULL, "%s needs a value: %s", o->name, o->value);
+	return *value
+		? TG_OK
+		: tg_fail(ctl->err, TG_E_INVALID, NULL, "%s needs a value: %s", o->name, o->value);
 }
 
 static enum tg_rc take_common(struct tg_ctl *ctl, struct line *line, bool *taken)
@@ -174,10 +186,13 @@ static enum tg_rc take_option(struct tg_ctl *ctl, struct line *line)
 			return take(ctl, line, &c->options[i], &ctl->value[i]);
 	if (take_common(ctl, line, &taken) != TG_OK || taken)
 		return ctl->err->rc;
-	return tg_fail(ctl->err, TG_E_INVALID, NULL, c ? "unknown option %s" : "the option %s comes before its command", line->argv[line->at]);
+	return tg_fail(ctl->err, TG_E_INVALID, NULL,
+		c ? "unknown option %s" : "the option %s comes before its command",
+		line->argv[line->at]);
 }
 
-/* Words and options in any order; the command is known as soon as its words are there, and its options only from then on. */
+/* Words and options in any order; the command is known as soon as its words are there, and its
+ * options only from then on. */
 static enum tg_rc read_line(struct tg_ctl *ctl, struct line *line)
 {
 	bool only_words = false;
@@ -224,17 +239,23 @@ enum tg_rc tg_ctl_parse(struct tg_ctl *ctl, int argc, char **argv, bool *help)
 		if (c)
 			tg_ctl_usage(&ctl->out, c);
 		else
-			tg_ctl_overview(&ctl->out, line.words && known_word(line.word[0]) ? line.word[0] : NULL);
+			tg_ctl_overview(&ctl->out,
+				line.words && known_word(line.word[0]) ? line.word[0] : NULL);
 		return TG_OK;
 	}
 	if (!c && !line.words)
-		return tg_fail(ctl->err, TG_E_INVALID, NULL, "which command? `taskgatectl --help` lists them");
+		return tg_fail(ctl->err, TG_E_INVALID, NULL,
+			"which command? `taskgatectl --help` lists them");
 	if (!c)
-		return tg_fail(ctl->err, TG_E_INVALID, NULL, "there is no command `%s%s%s`; `taskgatectl%s%s --help` lists them", line.word[0],
-		    line.words > 1 ? " " : "", line.words > 1 ? line.word[1] : "", known_word(line.word[0]) ? " " : "", known_word(line.word[0]) ? line.word[0] : "");
+		return tg_fail(ctl->err, TG_E_INVALID, NULL,
+			"there is no command `%s%s%s`; `taskgatectl%s%s --help` lists them",
+			line.word[0], line.words > 1 ? " " : "", line.words > 1 ? line.word[1] : "",
+			known_word(line.word[0]) ? " " : "",
+			known_word(line.word[0]) ? line.word[0] : "");
 	if (ctl->tenant && !(c->flags & TG_CTL_TENANT))
 		return tg_fail(ctl->err, TG_E_INVALID, NULL, "%s belongs to no tenant", c->words);
 	if (ctl->args < c->min_args || ctl->args > c->max_args)
-		return tg_fail(ctl->err, TG_E_INVALID, NULL, "usage: taskgatectl %s%s%s [options]", c->words, *c->args ? " " : "", c->args);
+		return tg_fail(ctl->err, TG_E_INVALID, NULL, "usage: taskgatectl %s%s%s [options]",
+			c->words, *c->args ? " " : "", c->args);
 	return TG_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * value: how a command reads what was given to it. Promises that an option's name that the command's row does not have is found by the
- * first run (an assert), and that a text that means nothing is refused by name. */
+ * value: how a command reads what was given to it. Promises that an option's name that the
+ * command's row does not have is found by the first run (an assert), and that a text that means
+ * nothing is refused by name. */
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 
 #include "taskgate/ctl/ctl.h"
 
-#define LONGEST (100LL * 366 * 86400)      /* seconds */
+#define LONGEST (100LL * 366 * 86400) /* seconds */
 
 const char *tg_ctl_value(const struct tg_ctl *ctl, const char *name)
 {
@@ -34,8 +35,16 @@ enum tg_rc tg_ctl_missing(struct tg_ctl *ctl, const char *option)
 
 enum tg_rc tg_ctl_seconds(struct tg_ctl *ctl, const char *option, const char **seconds)
 {
-	static const struct { char unit; long seconds; } units[] = {
-		{ '\0', 1 }, { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 7 * 86400 },
+	static const struct {
+		char unit;
+		long seconds;
+	} units[] = {
+		{ '\0', 1 },
+		{ 's', 1 },
+		{ 'm', 60 },
+		{ 'h', 3600 },
+		{ 'd', 86400 },
+		{ 'w', 7 * 86400 },
 	};
 	const char *text = tg_ctl_value(ctl, option);
 	size_t digits, i;
@@ -46,7 +55,8 @@ enum tg_rc tg_ctl_seconds(struct tg_ctl *ctl, const char *option, const char **s
 		return TG_OK;
 	digits = strspn(text, "0123456789");
 	for (i = 0; i < sizeof units / sizeof *units; i++) {
-		if (digits == 0 || digits > 10 || text[digits] != units[i].unit || (units[i].unit && text[digits + 1]))
+		if (digits == 0 || digits > 10 || text[digits] != units[i].unit ||
+			(units[i].unit && text[digits + 1]))
 			continue;
 		n = strtoll(text, NULL, 10) * units[i].seconds;
 		if (n > LONGEST)
@@ -54,7 +64,9 @@ enum tg_rc tg_ctl_seconds(struct tg_ctl *ctl, const char *option, const char **s
 		*seconds = tg_arena_printf(ctl->arena, "%lld", n);
 		return TG_OK;
 	}
-	return tg_fail(ctl->err, TG_E_INVALID, NULL, "%s: `%s` is not a time like 90d, 12h, 30m or 45s, of at most a hundred years", option, text);
+	return tg_fail(ctl->err, TG_E_INVALID, NULL,
+		"%s: `%s` is not a time like 90d, 12h, 30m or 45s, of at most a hundred years",
+		option, text);
 }
 
 const char *tg_ctl_list(struct tg_ctl *ctl, const char *commas)
@@ -89,7 +101,8 @@ static void read_all(FILE *f, size_t most, struct tg_buf *text)
 		tg_buf_put(text, piece, n);
 }
 
-enum tg_rc tg_ctl_read_file(struct tg_ctl *ctl, const char *name, size_t most, char **text, size_t *n)
+enum tg_rc tg_ctl_read_file(
+	struct tg_ctl *ctl, const char *name, size_t most, char **text, size_t *n)
 {
 	bool piped = strcmp(name, "-") == 0;
 	FILE *f = piped ? stdin : fopen(name, "re");
@@ -101,9 +114,11 @@ enum tg_rc tg_ctl_read_file(struct tg_ctl *ctl, const char *name, size_t most, c
 	errno = 0;
 	read_all(f, most, &read);
 	if (ferror(f))
-		tg_fail(ctl->err, TG_E_INVALID, NULL, "%s: %s", piped ? "standard input" : name, strerror(errno));
+		tg_fail(ctl->err, TG_E_INVALID, NULL, "%s: %s", piped ? "standard input" : name,
+			strerror(errno));
 	else if (read.len > most)
-		tg_fail(ctl->err, TG_E_INVALID, NULL, "%s: larger than %zu KiB", piped ? "standard input" : name, most / 1024);
+		tg_fail(ctl->err, TG_E_INVALID, NULL, "%s: larger than %zu KiB",
+			piped ? "standard input" : name, most / 1024);
 	if (!piped)
 		fclose(f);
 	*text = read.data;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * db: the connection and its pipeline. Owns the PGconn and the results of the last round trip; promises that no call waits beyond its
- * deadline and that a connection in an unknown state is closed, never used again. It never looks at what a statement means. */
+ * db: the connection and its pipeline. Owns the PGconn and the results of the last round trip;
+ * promises that no call waits beyond its deadline and that a connection in an unknown state is
+ * closed, never used again. It never looks at what a statement means. */
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
@@ -13,8 +14,8 @@
 #include "taskgate/base/log.h"
 
 /* Seconds as in design 3: a dead peer is noticed by TCP itself within five seconds. */
-static const char *const keywords[] = { "dbname", "fallback_application_name", "client_encoding", "connect_timeout", "tcp_user_timeout",
-	"keepalives_idle", NULL };
+static const char *const keywords[] = { "dbname", "fallback_application_name", "client_encoding",
+	"connect_timeout", "tcp_user_timeout", "keepalives_idle", NULL };
 
 struct tg_db *tg_db_new(const char *conninfo, const char *application)
 {
@@ -67,7 +68,8 @@ bool tg_db_wait(struct tg_db *db, short events, int64_t deadline)
 		int64_t left = deadline - tg_clock_ms();
 		int n;
 
-		/* Past the deadline too it looks once: what has arrived while the caller was busy elsewhere is not lost. */
+		/* Past the deadline too it looks once: what has arrived while the caller was busy
+		 * elsewhere is not lost. */
 		n = poll(&p, 1, left > 60000 ? 60000 : left > 0 ? (int)left : 0);
 		if (n > 0)
 			return true;
@@ -76,14 +78,16 @@ bool tg_db_wait(struct tg_db *db, short events, int64_t deadline)
 	}
 }
 
-/* "canceling wait for synchronous replication": the commit is local, and may be lost with this server. */
+/* "canceling wait for synchronous replication": the commit is local, and may be lost with this
+ * server. */
 static void note(void *arg, const PGresult *r)
 {
 	struct tg_db *db = arg;
 	const char *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED);
 	const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
 
-	if (severity != NULL && text != NULL && strcmp(severity, "WARNING") == 0 && strstr(text, "synchronous replication") != NULL)
+	if (severity != NULL && text != NULL && strcmp(severity, "WARNING") == 0 &&
+		strstr(text, "synchronous replication") != NULL)
 		db->unreplicated = true;
 }
 
@@ -115,7 +119,8 @@ static bool handshake(struct tg_db *db, int64_t deadline)
 	return s == PGRES_POLLING_OK;
 }
 
-/* libpq's own words are not passed on: they may quote the password. A text that is neither is a database's name to libpq. */
+/* libpq's own words are not passed on: they may quote the password. A text that is neither is a
+ * database's name to libpq. */
 static bool is_readable(const char *conninfo)
 {
 	PQconninfoOption *options;
@@ -131,24 +136,32 @@ static bool is_readable(const char *conninfo)
 
 static enum tg_rc connect_now(struct tg_db *db, int64_t deadline, struct tg_error *err)
 {
-	const char *const values[] = { db->conninfo, db->application, "UTF8", "2", "5000", "10", NULL };
+	const char *const values[] = { db->conninfo, db->application, "UTF8", "2", "5000", "10",
+		NULL };
 	int64_t now = tg_clock_ms();
 	char ms[24];
 	const char *timeout[] = { ms };
 
 	if (now < db->retry_at) {
-		tg_fail(err, TG_E_UNAVAILABLE, NULL, "the database could not be reached a moment ago");
+		tg_fail(err, TG_E_UNAVAILABLE, NULL,
+			"the database could not be reached a moment ago");
 		err->retry_after = 1;
 		return TG_E_UNAVAILABLE;
 	}
 	db->conn = PQconnectStartParams(keywords, values, 1);
 	if (db->conn == NULL || PQstatus(db->conn) == CONNECTION_BAD) {
 		refuse(db, err, db->conn == NULL ? "out of memory" : PQerrorMessage(db->conn));
-		return is_readable(db->conninfo) ? err->rc
-		    : tg_fail(err, TG_E_CONFIG, NULL, "this is no connection string: libpq takes `keyword=value ...` and `postgresql://...`");
+		return is_readable(db->conninfo)
+			? err->rc
+			: tg_fail(err, TG_E_CONFIG, NULL,
+				  "this is no connection string: libpq takes `keyword=value ...` "
+				  "and `postgresql://...`");
 	}
 	if (!handshake(db, deadline < now + 2000 ? deadline : now + 2000))
-		return refuse(db, err, PQstatus(db->conn) == CONNECTION_BAD ? PQerrorMessage(db->conn) : "the database did not answer in time");
+		return refuse(db, err,
+			PQstatus(db->conn) == CONNECTION_BAD
+				? PQerrorMessage(db->conn)
+				: "the database did not answer in time");
 	PQsetNoticeReceiver(db->conn, note, db);
 	if (PQsetnonblocking(db->conn, 1) != 0 || PQenterPipelineMode(db->conn) != 1)
 		return refuse(db, err, PQerrorMessage(db->conn));
@@ -165,8 +178,9 @@ static enum tg_rc connect_now(struct tg_db *db, int64_t deadline, struct tg_erro
 	return TG_OK;
 }
 
-/* Nobody asked, so what there is to read is a farewell or its end of file. The farewell may have come alone: the server says it a moment before
- * it closes, and until then libpq calls the connection good. (A changed setting is told here too, and is worth a new connection.) */
+/* Nobody asked, so what there is to read is a farewell or its end of file. The farewell may have
+ * come alone: the server says it a moment before it closes, and until then libpq calls the
+ * connection good. (A changed setting is told here too, and is worth a new connection.) */
 static bool still_alive(struct tg_db *db)
 {
 	struct pollfd p = { .fd = PQsocket(db->conn), .events = POLLIN };
@@ -184,7 +198,8 @@ enum tg_rc tg_db_open(struct tg_db *db, int64_t deadline, struct tg_error *err)
 
 void tg_db_start(struct tg_db *db)
 {
-	/* What was queued and never run cannot be taken back from libpq, and would answer in place of what comes next. */
+	/* What was queued and never run cannot be taken back from libpq, and would answer in place
+	 * of what comes next. */
 	if (db->unrun) {
 		db->unrun = false;
 		tg_db_close(db);
@@ -206,7 +221,8 @@ static struct tg_db_item *push(struct tg_db *db, enum tg_db_item_kind kind, enum
 	return item;
 }
 
-/* What libpq cannot queue (out of memory, connection gone) shows when run() asks for the answer that will not come. */
+/* What libpq cannot queue (out of memory, connection gone) shows when run() asks for the answer
+ * that will not come. */
 void tg_db_queue(struct tg_db *db, enum tg_sql id, const char *const *params, int n)
 {
 	const struct tg_sql_text *s = &tg_sql_texts[id];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * migrate: brings a database up to the embedded migrations. Promises that each one is applied once and whole or not at all, however many
- * runs there are at a time, and that everything made belongs to taskgate_owner. Never goes back, never acts as a superuser. */
+ * migrate: brings a database up to the embedded migrations. Promises that each one is applied once
+ * and whole or not at all, however many runs there are at a time, and that everything made belongs
+ * to taskgate_owner. Never goes back, never acts as a superuser. */
 #include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include "taskgate/db/db.h"
 #include "taskgate/db/migrate_files.h"
 
-#define PATIENCE_MS (30 * 60 * 1000)      /* other runs go first, and a table may be large */
+#define PATIENCE_MS (30 * 60 * 1000) /* other runs go first, and a table may be large */
 #define BREAKING "--! breaking"
 
 /* A problem whose answer is sql/roles.sql: no such role, or no right to act as the owner. */
@@ -19,8 +20,10 @@ static enum tg_rc explain(struct tg_error *err)
 {
 	if (strcmp(err->sqlstate, "42501") != 0 && strcmp(err->sqlstate, "22023") != 0)
 		return err->rc;
-	return tg_fail(err, TG_E_CONFIG, NULL, "%s (sql/roles.sql, run by a superuser, makes the roles; taskgate_owner must own the database)",
-	    err->message);
+	return tg_fail(err, TG_E_CONFIG, NULL,
+		"%s (sql/roles.sql, run by a superuser, makes the roles; taskgate_owner must own "
+		"the database)",
+		err->message);
 }
 
 static void rollback(struct tg_db *db)
@@ -51,9 +54,11 @@ static enum tg_rc commit(struct tg_db *db, int64_t deadline, struct tg_error *er
 	return tg_db_run(db, deadline, true, err);
 }
 
-/* A text in a transaction of its own, as the owner. file: its row in the list of migrations is the transaction's first statement, and
- * where that is there already nothing else is done; NULL: no row, always run. */
-static enum tg_rc apply(struct tg_db *db, const struct tg_migration_file *file, const char *text, bool *done, int64_t deadline, struct tg_error *err)
+/* A text in a transaction of its own, as the owner. file: its row in the list of migrations is the
+ * transaction's first statement, and where that is there already nothing else is done; NULL: no
+ * row, always run. */
+static enum tg_rc apply(struct tg_db *db, const struct tg_migration_file *file, const char *text,
+	bool *done, int64_t deadline, struct tg_error *err)
 {
 	struct tg_rows claimed;
 	enum tg_rc rc;
@@ -61,10 +66,13 @@ static enum tg_rc apply(struct tg_db *db, const struct tg_migration_file *file, 
 	*done = true;
 	rc = begin(db, deadline, err);
 	if (rc == TG_OK && file != NULL) {
-		const char *params[] = { (char[]){ file->name[0], file->name[1], file->name[2], file->name[3], '\0' }, file->name,
+		const char *params[] = { (char[]){ file->name[0], file->name[1], file->name[2],
+						 file->name[3], '\0' },
+			file->name,
 			strncmp(text, BREAKING, strlen(BREAKING)) == 0 ? "true" : "false" };
 
-		rc = tg_db_call(db, TG_SQL_MIGRATE_CLAIM, params, 3, deadline, false, &claimed, err);
+		rc = tg_db_call(
+			db, TG_SQL_MIGRATE_CLAIM, params, 3, deadline, false, &claimed, err);
 		*done = rc == TG_OK && tg_rows_count(claimed) == 1;
 	}
 	if (rc == TG_OK && *done)
@@ -97,8 +105,10 @@ static enum tg_rc refuse_newer(struct tg_db *db, int64_t deadline, struct tg_err
 	if (tg_db_call(db, TG_SQL_MIGRATE_NEWER, params, 1, deadline, false, &rows, err) != TG_OK)
 		return err->rc;
 	if (tg_rows_count(rows) > 0)
-		return tg_fail(err, TG_E_CONFIG, NULL, "the database has the breaking migration %s, which this program does not know: install the newer release",
-		    tg_rows_get(rows, 0, "name"));
+		return tg_fail(err, TG_E_CONFIG, NULL,
+			"the database has the breaking migration %s, which this program does not "
+			"know: install the newer release",
+			tg_rows_get(rows, 0, "name"));
 	return TG_OK;
 }
 
@@ -123,7 +133,8 @@ enum tg_rc tg_migrate(struct tg_db *db, int *applied, struct tg_error *err)
 		return err->rc;
 	if (apply(db, NULL, f->text, &done, deadline, err) != TG_OK)
 		return named(f->name, err);
-	if (begin(db, deadline, err) != TG_OK || refuse_newer(db, deadline, err) != TG_OK || commit(db, deadline, err) != TG_OK) {
+	if (begin(db, deadline, err) != TG_OK || refuse_newer(db, deadline, err) != TG_OK ||
+		commit(db, deadline, err) != TG_OK) {
 		rollback(db);
 		return err->rc;
 	}

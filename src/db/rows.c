@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * rows: reading of results. Owns nothing (the connection keeps its results until the next round trip); promises NULL for null and nothing
- * else; a column that a statement does not give is a programmer's mistake and aborts. */
+ * rows: reading of results. Owns nothing (the connection keeps its results until the next round
+ * trip); promises NULL for null and nothing else; a column that a statement does not give is a
+ * programmer's mistake and aborts. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +14,8 @@ struct tg_rows tg_db_rows(struct tg_db *db, int i)
 	for (int k = 0, seen = 0; k < db->items; k++) {
 		if (db->item[k].kind != TG_DB_STATEMENT || seen++ != i)
 			continue;
-		if (db->item[k].result != NULL && PQresultStatus(db->item[k].result) == PGRES_TUPLES_OK)
+		if (db->item[k].result != NULL &&
+			PQresultStatus(db->item[k].result) == PGRES_TUPLES_OK)
 			return (struct tg_rows){ db->item[k].result };
 		break;
 	}

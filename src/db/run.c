@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * run: one round trip. Owns the order in which answers are matched with what was queued; promises that after an error the connection
- * is either at rest (its last sync was read) or closed. It never runs anything twice: that is the caller's decision, by TG_E_RETRY. */
+ * run: one round trip. Owns the order in which answers are matched with what was queued; promises
+ * that after an error the connection is either at rest (its last sync was read) or closed. It never
+ * runs anything twice: that is the caller's decision, by TG_E_RETRY. */
 #include <assert.h>
 #include <poll.h>
 #include <string.h>
@@ -8,7 +9,8 @@
 #include "db_internal.h"
 #include "taskgate/base/clock.h"
 
-/* The connection is of no use any more. Between the sync's leaving and its answer nobody knows whether the commit happened. */
+/* The connection is of no use any more. Between the sync's leaving and its answer nobody knows
+ * whether the commit happened. */
 static enum tg_rc lost(struct tg_db *db, bool doubt, struct tg_error *err, const char *why)
 {
 	tg_fail(err, doubt ? TG_E_INDOUBT : TG_E_UNAVAILABLE, NULL, "%s", why);
@@ -45,7 +47,8 @@ static bool is_good(ExecStatusType s)
 }
 
 /* Keeps the first error of the round trip; what was aborted behind it says nothing of its own. */
-static void judge(struct tg_db *db, const struct tg_db_item *item, const PGresult *r, struct tg_error *err)
+static void judge(
+	struct tg_db *db, const struct tg_db_item *item, const PGresult *r, struct tg_error *err)
 {
 	ExecStatusType s = PQresultStatus(r);
 
@@ -57,8 +60,10 @@ static void judge(struct tg_db *db, const struct tg_db_item *item, const PGresul
 		tg_sqlstate_error(r, err);
 }
 
-/* One statement's answer is a result and a null; a sync's is one result, before which a failed commit tells its error. */
-static bool read_item(struct tg_db *db, struct tg_db_item *item, int64_t deadline, struct tg_error *err)
+/* One statement's answer is a result and a null; a sync's is one result, before which a failed
+ * commit tells its error. */
+static bool read_item(
+	struct tg_db *db, struct tg_db_item *item, int64_t deadline, struct tg_error *err)
 {
 	PGresult *r = NULL;
 
@@ -107,14 +112,17 @@ enum tg_rc tg_db_run(struct tg_db *db, int64_t deadline, bool writes, struct tg_
 	if (broken)
 		return lost(db, false, err, "the request could not be sent to the database");
 	if (!flush(db, deadline))
-		return lost(db, writes, err, "the connection to the database was lost while sending");
+		return lost(
+			db, writes, err, "the connection to the database was lost while sending");
 	for (int i = 0; i < db->items; i++) {
 		/* An error told before the sync's own answer means that nothing was committed. */
 		if (!read_item(db, &db->item[i], deadline, err)) {
 			bool refused = err->rc != TG_OK && db->item[i].kind != TG_DB_SYNC;
 
-			return lost(db, writes && !refused, err, tg_clock_ms() >= deadline ? "the database did not answer in time"
-			    : "the connection to the database was lost");
+			return lost(db, writes && !refused, err,
+				tg_clock_ms() >= deadline
+					? "the database did not answer in time"
+					: "the connection to the database was lost");
 		}
 	}
 	if (err->rc != TG_OK) {
@@ -130,8 +138,8 @@ enum tg_rc tg_db_run(struct tg_db *db, int64_t deadline, bool writes, struct tg_
 	return TG_OK;
 }
 
-enum tg_rc tg_db_call(struct tg_db *db, enum tg_sql id, const char *const *params, int n, int64_t deadline, bool writes,
-    struct tg_rows *rows, struct tg_error *err)
+enum tg_rc tg_db_call(struct tg_db *db, enum tg_sql id, const char *const *params, int n,
+	int64_t deadline, bool writes, struct tg_rows *rows, struct tg_error *err)
 {
 	enum tg_rc rc = tg_db_open(db, deadline, err);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * send: the first half of a round trip, for the sweeper, whose transfers go on while the database works. Promises not to wait, and that what
- * the socket did not take at once leaves as it makes room; whatever goes wrong here shows in tg_db_run(), which must follow. */
+ * send: the first half of a round trip, for the sweeper, whose transfers go on while the database
+ * works. Promises not to wait, and that what the socket did not take at once leaves as it makes
+ * room; whatever goes wrong here shows in tg_db_run(), which must follow. */
 #include <poll.h>
 
 #include "db_internal.h"
@@ -34,7 +35,8 @@ bool tg_db_answers(struct tg_db *db)
 	if (db->unsent || db->broken)
 		return db->broken;
 	p.fd = PQsocket(db->conn);
-	/* An answer may have been read while the last part was leaving; its socket is silent then. */
+	/* An answer may have been read while the last part was leaving; its socket is silent then.
+	 */
 	return PQisBusy(db->conn) == 0 || poll(&p, 1, 0) != 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * tx: the order of statements in a request's transaction. Owns nothing beyond its struct; promises that enter() goes before everything of the
- * handler's, that a key's answer is stored in the transaction that did the work, and that nothing is told before the commit is known. */
+ * tx: the order of statements in a request's transaction. Owns nothing beyond its struct; promises
+ * that enter() goes before everything of the handler's, that a key's answer is stored in the
+ * transaction that did the work, and that nothing is told before the commit is known. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +15,8 @@ static void queue(struct tg_tx *tx, enum tg_sql id, const char *const *params, i
 	tx->queued++;
 }
 
-static void queue_rate(struct tg_tx *tx, const struct tg_caller *caller, const struct tg_limit *limit)
+static void queue_rate(
+	struct tg_tx *tx, const struct tg_caller *caller, const struct tg_limit *limit)
 {
 	char grants[16], seconds[16];
 	const char *params[] = { caller->token_hash, limit->name, grants, seconds, tx->ticket };
@@ -35,7 +37,8 @@ static void queue_timeout(struct tg_tx *tx)
 	queue(tx, TG_SQL_STATEMENT_TIMEOUT, params, 1);
 }
 
-/* Of this process: a verdict that an earlier request left in the session is never taken for this one's. */
+/* Of this process: a verdict that an earlier request left in the session is never taken for this
+ * one's. */
 static unsigned long long tickets;
 
 void tg_tx_begin(struct tg_tx *tx, const struct tg_caller *caller, const struct tg_limit *limit)
@@ -55,12 +58,14 @@ void tg_tx_begin(struct tg_tx *tx, const struct tg_caller *caller, const struct 
 	if (tx->statement_ms > 0)
 		queue_timeout(tx);
 	if (caller != NULL) {
-		const char *params[] = { caller->token_hash, caller->scope, caller->request_id, caller->remote, tx->rate_at >= 0 ? tx->ticket : NULL };
+		const char *params[] = { caller->token_hash, caller->scope, caller->request_id,
+			caller->remote, tx->rate_at >= 0 ? tx->ticket : NULL };
 
 		queue(tx, TG_SQL_ENTER, params, 5);
 	}
 	if (tx->key.key != NULL) {
-		const char *params[] = { tx->key.method, tx->key.path, tx->key.key, tx->key.body_hash };
+		const char *params[] = { tx->key.method, tx->key.path, tx->key.key,
+			tx->key.body_hash };
 
 		queue(tx, TG_SQL_IDEMPOTENCY_BEGIN, params, 4);
 	}
@@ -83,7 +88,8 @@ static enum tg_rc round_trip(struct tg_tx *tx)
 	return rc;
 }
 
-enum tg_rc tg_tx_run(struct tg_tx *tx, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
+enum tg_rc tg_tx_run(
+	struct tg_tx *tx, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
 {
 	enum tg_rc rc;
 	int at;
@@ -114,7 +120,8 @@ enum tg_rc tg_tx_commit(struct tg_tx *tx, int status, const char *headers, const
 	tg_db_start(tx->db);
 	if (tx->key.key != NULL) {
 		char code[16];
-		const char *params[] = { tx->key.method, tx->key.path, tx->key.key, code, headers, body };
+		const char *params[] = { tx->key.method, tx->key.path, tx->key.key, code, headers,
+			body };
 
 		snprintf(code, sizeof code, "%d", status);
 		tg_db_queue(tx->db, TG_SQL_IDEMPOTENCY_STORE, params, 6);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * body: reads the body of a request into its arena. Promises that a body which is too large by its own words is not read at
- * all, that none is kept beyond its limit, and that a part of a body never passes for the whole. Never looks into it. */
+ * body: reads the body of a request into its arena. Promises that a body which is too large by its
+ * own words is not read at all, that none is kept beyond its limit, and that a part of a body never
+ * passes for the whole. Never looks into it. */
 #include <assert.h>
 #include <string.h>
 
 #include "taskgate/http/http.h"
 
-#define FIRST_READ 8192        /* of a body whose length was not said */
+#define FIRST_READ 8192 /* of a body whose length was not said */
 
 /* Reads up to want bytes; fewer only where the body ends. */
 static bool read_some(struct tg_io *io, char *into, size_t want, size_t *got)
@@ -31,7 +32,8 @@ static enum tg_rc too_large(struct tg_error *err, size_t limit)
 	return tg_fail(err, TG_E_TOOLARGE, NULL, "the body is larger than %zu bytes", limit);
 }
 
-/* One byte more than was said is asked for: it must not come, and asking takes the end of the body off the connection. */
+/* One byte more than was said is asked for: it must not come, and asking takes the end of the body
+ * off the connection. */
 static enum tg_rc read_counted(struct tg_request *rq, struct tg_error *err)
 {
 	size_t want = (size_t)rq->content_length, got;
@@ -40,8 +42,9 @@ static enum tg_rc read_counted(struct tg_request *rq, struct tg_error *err)
 	if (!read_some(rq->io, body, want + 1, &got))
 		return gone(err);
 	if (got != want)
-		return tg_fail(err, TG_E_INVALID, NULL, "the body %s than its Content-Length of %zu bytes",
-		    got < want ? "is shorter" : "is longer", want);
+		return tg_fail(err, TG_E_INVALID, NULL,
+			"the body %s than its Content-Length of %zu bytes",
+			got < want ? "is shorter" : "is longer", want);
 	body[want] = '\0';
 	rq->body = body;
 	rq->body_len = want;

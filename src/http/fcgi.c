@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * fcgi: owns the conversation with nginx through libfcgi, which nothing else includes. Promises that a peer which leaves,
- * stalls or talks nonsense costs its own request alone, and at most IO_SECONDS. Never blocks on the listening socket.
+ * fcgi: owns the conversation with nginx through libfcgi, which nothing else includes. Promises
+ * that a peer which leaves, stalls or talks nonsense costs its own request alone, and at most
+ * IO_SECONDS. Never blocks on the listening socket.
  *
  * Facts of libfcgi 2.4.2 that shape this file:
- * - FCGX_Accept_r on a non-blocking listener gives -EAGAIN at once where another worker was faster. But it also selects up to
- *   two seconds for the first byte of a unix connection, waits without limit for the rest of the parameters, and after a
- *   broken connection accepts the next one by itself. So the connection is accepted here, with timeouts, and handed over
- *   as one that was kept alive; the listener that libfcgi knows is -1, so that it never accepts on its own.
- * - Closing, it shuts down its side and waits until nginx has closed, for at most two seconds. That is right where a part of
- *   the body is still under way (a plain close would reset the connection and nginx would lose the answer), and wasted
- *   otherwise: a "detached" request is closed at once.
- * - FCGX_ShutdownPending makes every later read fail, those of the running request too; it is not used. */
+ * - FCGX_Accept_r on a non-blocking listener gives -EAGAIN at once where another worker was faster.
+ * But it also selects up to two seconds for the first byte of a unix connection, waits without
+ * limit for the rest of the parameters, and after a broken connection accepts the next one by
+ * itself. So the connection is accepted here, with timeouts, and handed over as one that was kept
+ * alive; the listener that libfcgi knows is -1, so that it never accepts on its own.
+ * - Closing, it shuts down its side and waits until nginx has closed, for at most two seconds. That
+ * is right where a part of the body is still under way (a plain close would reset the connection
+ * and nginx would lose the answer), and wasted otherwise: a "detached" request is closed at once.
+ * - FCGX_ShutdownPending makes every later read fail, those of the running request too; it is not
+ * used. */
 #include "taskgate/http/fcgi.h"
 
 #include <assert.h>
@@ -26,11 +29,15 @@
 
 #include "taskgate/base/log.h"
 
-#define IO_SECONDS 10          /* nginx has the whole request and takes the whole answer; a longer silence is a dead peer */
-#define NO_MEANS_PAUSE_MS 50   /* out of descriptors or memory: the listener stays readable, and asking again at once would spin */
+#define IO_SECONDS \
+	10 /* nginx has the whole request and takes the whole answer; a longer silence is a dead \
+	      peer */
+#define NO_MEANS_PAUSE_MS \
+	50 /* out of descriptors or memory: the listener stays readable, and asking again at once \
+	      would spin */
 
 struct tg_fcgi {
-	struct tg_io io;       /* first: a tg_io of this file is a tg_fcgi */
+	struct tg_io io; /* first: a tg_io of this file is a tg_fcgi */
 	FCGX_Request request;
 	int listen_fd;
 	bool body_ended;
@@ -54,7 +61,8 @@ static long fcgi_read(struct tg_io *io, char *into, size_t n)
 	return got;
 }
 
-/* Closing both streams puts the end of the request into the same system call as the last of the answer. */
+/* Closing both streams puts the end of the request into the same system call as the last of the
+ * answer. */
 static bool fcgi_write(struct tg_io *io, const char *bytes, size_t n)
 {
 	struct tg_fcgi *fcgi = (struct tg_fcgi *)io;
@@ -134,7 +142,8 @@ struct tg_io *tg_fcgi_accept(struct tg_fcgi *fcgi)
 	return &fcgi->io;
 }
 
-/* Whether the whole of what nginx sent was taken. Without a body the end has long arrived, but stands unread behind the parameters. */
+/* Whether the whole of what nginx sent was taken. Without a body the end has long arrived, but
+ * stands unread behind the parameters. */
 static bool all_taken(struct tg_fcgi *fcgi)
 {
 	const char *length = fcgi_param(&fcgi->io, "CONTENT_LENGTH");

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * io_memory: a tg_io over memory, for tests and fuzzing. Promises the same answers as the FastCGI one gives to a peer that
- * stays; never fails. */
+ * io_memory: a tg_io over memory, for tests and fuzzing. Promises the same answers as the FastCGI
+ * one gives to a peer that stays; never fails. */
 #include <string.h>
 
 #include "taskgate/http/http.h"
 
 struct memory {
-	struct tg_io io;       /* first: a tg_io of this file is a memory */
+	struct tg_io io; /* first: a tg_io of this file is a memory */
 	const char *const *params;
 	const char *body;
 	size_t body_len;
@@ -46,7 +46,8 @@ static bool memory_write(struct tg_io *io, const char *bytes, size_t n)
 	return true;
 }
 
-struct tg_io *tg_io_memory(struct tg_arena *arena, const char *const *params, const char *body, size_t body_len, struct tg_buf *out)
+struct tg_io *tg_io_memory(struct tg_arena *arena, const char *const *params, const char *body,
+	size_t body_len, struct tg_buf *out)
 {
 	struct memory *m = tg_arena_zalloc(arena, sizeof *m);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * json_scan: owns the question whether a text is JSON as RFC 8259 means it, and nothing else: it builds no values.
- * Promises that what it accepts means the same to json-c, to PostgreSQL and to any other reader, and that a refusal
- * says where and why. Never reads past the given length, never recurses deeper than TG_JSON_MAX_DEPTH. */
+ * json_scan: owns the question whether a text is JSON as RFC 8259 means it, and nothing else: it
+ * builds no values. Promises that what it accepts means the same to json-c, to PostgreSQL and to
+ * any other reader, and that a refusal says where and why. Never reads past the given length, never
+ * recurses deeper than TG_JSON_MAX_DEPTH. */
 #include "taskgate/http/json_scan.h"
 
 #include <assert.h>
@@ -15,7 +16,7 @@
 #define MEMBERS_FIRST 16
 
 struct key {
-	const char *text;                /* decoded */
+	const char *text; /* decoded */
 	size_t len, at;
 };
 
@@ -23,10 +24,10 @@ struct scanner {
 	struct tg_json_cursor c;
 	unsigned depth, values;
 	bool trailing_comma;
-	char *copy;                      /* the text with blanks for trailing commas, once there was one */
-	struct key *keys;                /* of all objects that are still open, a stack */
+	char *copy; /* the text with blanks for trailing commas, once there was one */
+	struct key *keys; /* of all objects that are still open, a stack */
 	size_t n_keys, cap_keys;
-	struct tg_json_member *members;  /* of the top-level object or array */
+	struct tg_json_member *members; /* of the top-level object or array */
 	size_t n_members, cap_members;
 	struct key inline_keys[KEYS_INLINE];
 };
@@ -69,8 +70,8 @@ static int compare_keys(const void *a, const void *b)
 	return memcmp(x->text, y->text, x->len);
 }
 
-/* Where the second one of two equal keys stands, SIZE_MAX where all differ. Pairwise is quickest for a few keys;
- * sorting, which may change their order, bounds the rest. */
+/* Where the second one of two equal keys stands, SIZE_MAX where all differ. Pairwise is quickest
+ * for a few keys; sorting, which may change their order, bounds the rest. */
 static size_t find_duplicate(struct key *keys, size_t n)
 {
 	size_t i, j, at = SIZE_MAX;
@@ -78,7 +79,8 @@ static size_t find_duplicate(struct key *keys, size_t n)
 	if (n <= KEYS_INLINE) {
 		for (i = 1; i < n; i++)
 			for (j = 0; j < i; j++)
-				if (keys[i].len == keys[j].len && memcmp(keys[i].text, keys[j].text, keys[i].len) == 0)
+				if (keys[i].len == keys[j].len &&
+					memcmp(keys[i].text, keys[j].text, keys[i].len) == 0)
 					return keys[i].at;
 		return SIZE_MAX;
 	}
@@ -175,7 +177,8 @@ static bool scan_element(struct scanner *s)
 	return true;
 }
 
-/* Stands on a comma. In the copy, which is what others will read, a trailing one becomes a blank. */
+/* Stands on a comma. In the copy, which is what others will read, a trailing one becomes a blank.
+ */
 static bool is_trailing_comma(struct scanner *s, char close)
 {
 	const char *comma = s->c.p++;
@@ -245,13 +248,26 @@ static bool scan_value(struct scanner *s, char *type)
 	if (s->values++ == TG_JSON_MAX_VALUES)
 		return refuse(s, "too many values");
 	switch (*s->c.p) {
-	case '{': *type = 'o'; return scan_nested(s);
-	case '[': *type = 'a'; return scan_nested(s);
-	case '"': *type = 's'; return tg_json_string(&s->c, &escapes);
-	case 't': *type = 'b'; return scan_word(s, "true", 4);
-	case 'f': *type = 'b'; return scan_word(s, "false", 5);
-	case 'n': *type = '0'; return scan_word(s, "null", 4);
-	default: break;
+	case '{':
+		*type = 'o';
+		return scan_nested(s);
+	case '[':
+		*type = 'a';
+		return scan_nested(s);
+	case '"':
+		*type = 's';
+		return tg_json_string(&s->c, &escapes);
+	case 't':
+		*type = 'b';
+		return scan_word(s, "true", 4);
+	case 'f':
+		*type = 'b';
+		return scan_word(s, "false", 5);
+	case 'n':
+		*type = '0';
+		return scan_word(s, "null", 4);
+	default:
+		break;
 	}
 	if (*s->c.p != '-' && (*s->c.p < '0' || *s->c.p > '9'))
 		return refuse(s, "a value is expected");
@@ -286,9 +302,11 @@ static bool scan_all(struct scanner *s, char *type)
 	return s->c.p == s->c.end || refuse(s, "nothing may follow the value");
 }
 
-bool tg_json_scan(struct tg_arena *arena, const char *text, size_t len, unsigned flags, struct tg_json_scan *out)
+bool tg_json_scan(struct tg_arena *arena, const char *text, size_t len, unsigned flags,
+	struct tg_json_scan *out)
 {
-	struct scanner s;    /* field by field: zeroing the inline keys would cost more than scanning a small body */
+	struct scanner s; /* field by field: zeroing the inline keys would cost more than scanning a
+			     small body */
 
 	s.c = (struct tg_json_cursor){ .arena = arena, .text = text, .p = text, .end = text + len };
 	s.depth = s.values = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * json_token: the strings and numbers of json_scan. Promises that a token it passes is exactly one of RFC 8259 and can be
- * stored and computed with. Never builds a value, save for keys that are written with escapes. */
+ * json_token: the strings and numbers of json_scan. Promises that a token it passes is exactly one
+ * of RFC 8259 and can be stored and computed with. Never builds a value, save for keys that are
+ * written with escapes. */
 #include "json_token.h"
 
 #include <limits.h>
@@ -10,8 +11,8 @@
 
 #include "taskgate/base/text.h"
 
-/* Beyond these PostgreSQL's numeric, and so its jsonb, refuses a number (the second is generous: it refuses from 2^30 on,
- * and a number that is not zero cannot need it). */
+/* Beyond these PostgreSQL's numeric, and so its jsonb, refuses a number (the second is generous: it
+ * refuses from 2^30 on, and a number that is not zero cannot need it). */
 #define PG_SCALE_MAX 16383
 #define PG_EXPONENT_MAX 1000000
 
@@ -65,7 +66,8 @@ static bool scan_escape(struct tg_json_cursor *s)
 	if (is_low(unit))
 		return tg_json_refuse(s, s->p, "lone surrogate");
 	if (is_high(unit)) {
-		if (s->end - s->p < 12 || s->p[6] != '\\' || s->p[7] != 'u' || !is_low(read_hex4(s->p + 8, s->end)))
+		if (s->end - s->p < 12 || s->p[6] != '\\' || s->p[7] != 'u' ||
+			!is_low(read_hex4(s->p + 8, s->end)))
 			return tg_json_refuse(s, s->p, "lone surrogate");
 		s->p += 6;
 	}
@@ -94,8 +96,9 @@ static bool scan_beyond_ascii(struct tg_json_cursor *s)
 	return tg_json_refuse(s, run, "not UTF-8");
 }
 
-/* Eight bytes at a time over what needs no look: a byte of `hit` has its top bit set where the byte of the text is a
- * quote, a backslash, a control character or beyond ASCII. False hits above a true one do no harm. */
+/* Eight bytes at a time over what needs no look: a byte of `hit` has its top bit set where the byte
+ * of the text is a quote, a backslash, a control character or beyond ASCII. False hits above a true
+ * one do no harm. */
 static const char *skip_plain(const char *p, const char *end)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones * 0x80;
@@ -109,7 +112,8 @@ static const char *skip_plain(const char *p, const char *end)
 		if (hit)
 			break;
 	}
-	while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
+	while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' &&
+		*p != '\\')
 		p++;
 	return p;
 }
@@ -175,7 +179,8 @@ char *tg_json_decode(struct tg_arena *arena, const char *p, const char *end, siz
 			c = (unsigned)read_hex4(p + 2, end);
 			p += 6;
 			if (is_high((int)c)) {
-				c = 0x10000 + ((c - 0xD800) << 10) + ((unsigned)read_hex4(p + 2, end) - 0xDC00);
+				c = 0x10000 + ((c - 0xD800) << 10) +
+					((unsigned)read_hex4(p + 2, end) - 0xDC00);
 				p += 6;
 			}
 			out = put_utf8(out, c);
@@ -202,7 +207,8 @@ static bool fits_int64(const char *p, size_t n)
 	return n < most_n || (n == most_n && memcmp(p, most, n) <= 0);
 }
 
-/* The signed value of the exponent's digits, held within a range in which sums with lengths cannot overflow. */
+/* The signed value of the exponent's digits, held within a range in which sums with lengths cannot
+ * overflow. */
 static long long read_exponent(const char *p, const char *end)
 {
 	long long value = 0;
@@ -218,9 +224,11 @@ static long long read_exponent(const char *p, const char *end)
 	return negative ? -value : value;
 }
 
-/* Why a number with a fraction or an exponent cannot be kept, or NULL. Its first digit that counts stands at 10 to the
- * power of `magnitude`: below 308 it is a finite double, above it is none, and only at 308 strtod has to say. */
-static const char *range_fault(struct tg_json_cursor *s, const char *start, const char *point, const char *mantissa_end)
+/* Why a number with a fraction or an exponent cannot be kept, or NULL. Its first digit that counts
+ * stands at 10 to the power of `magnitude`: below 308 it is a finite double, above it is none, and
+ * only at 308 strtod has to say. */
+static const char *range_fault(
+	struct tg_json_cursor *s, const char *start, const char *point, const char *mantissa_end)
 {
 	const char *first = start + (*start == '-');
 	long long exponent = read_exponent(mantissa_end, s->p), magnitude, scale = -exponent;
@@ -275,6 +283,7 @@ bool tg_json_number(struct tg_json_cursor *s)
 	if (s->p != point)
 		fault = range_fault(s, start, point, mantissa_end);
 	else
-		fault = fits_int64(start, (size_t)(point - start)) ? NULL : "an integer must fit 64 bits";
+		fault = fits_int64(start, (size_t)(point - start)) ? NULL
+								   : "an integer must fit 64 bits";
 	return !fault || tg_json_refuse(s, start, fault);
 }

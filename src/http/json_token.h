@@ -10,17 +10,19 @@
 struct tg_json_cursor {
 	struct tg_arena *arena;
 	const char *text, *p, *end;
-	const char *why;                 /* set by the refusal, with p where it was */
+	const char *why; /* set by the refusal, with p where it was */
 };
 
-/* Gives back false, so that a function can end with it. At the end of the text the reason is that it ends. */
+/* Gives back false, so that a function can end with it. At the end of the text the reason is that
+ * it ends. */
 bool tg_json_refuse(struct tg_json_cursor *, const char *at, const char *why);
 
 /* Stands on the opening quote, ends behind the closing one. */
 bool tg_json_string(struct tg_json_cursor *, bool *escapes);
 /* Stands on a minus or a digit. */
 bool tg_json_number(struct tg_json_cursor *);
-/* The inside of a string that tg_json_string() has passed, decoded; given in the arena, NUL-terminated. */
+/* The inside of a string that tg_json_string() has passed, decoded; given in the arena,
+ * NUL-terminated. */
 char *tg_json_decode(struct tg_arena *, const char *p, const char *end, size_t *len);
 
 #endif

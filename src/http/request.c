@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * request: owns what a request is once its bytes have become names: method, path segments, ids, token. Promises that all of
- * it lies in the arena, that every request gets an id, and that a request which it refuses can still be answered and
- * logged. Never says who the caller is, nor which route it wants. */
+ * request: owns what a request is once its bytes have become names: method, path segments, ids,
+ * token. Promises that all of it lies in the arena, that every request gets an id, and that a
+ * request which it refuses can still be answered and logged. Never says who the caller is, nor
+ * which route it wants. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -18,8 +19,13 @@
 #define ALNUM DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 static const char *const methods[TG_METHOD__MAX] = {
-	[TG_GET] = "GET", [TG_HEAD] = "HEAD", [TG_POST] = "POST", [TG_PUT] = "PUT",
-	[TG_PATCH] = "PATCH", [TG_DELETE] = "DELETE", [TG_OPTIONS] = "OPTIONS",
+	[TG_GET] = "GET",
+	[TG_HEAD] = "HEAD",
+	[TG_POST] = "POST",
+	[TG_PUT] = "PUT",
+	[TG_PATCH] = "PATCH",
+	[TG_DELETE] = "DELETE",
+	[TG_OPTIONS] = "OPTIONS",
 };
 
 static const char *param(const struct tg_request *rq, const char *name)
@@ -95,7 +101,8 @@ static const char *after_bearer(const char *s)
 	return s + 7 + strspn(s + 7, " ");
 }
 
-/* A malformed Authorization is not rescued by a good X-API-Key: a token that is present is always checked. */
+/* A malformed Authorization is not rescued by a good X-API-Key: a token that is present is always
+ * checked. */
 static void take_token(struct tg_request *rq)
 {
 	const char *header = param(rq, "HTTP_AUTHORIZATION"), *token = NULL;
@@ -140,8 +147,9 @@ static enum tg_rc take_key(struct tg_request *rq, struct tg_error *err)
 			continue;
 		n = strlen(s);
 		if (n < 1 || n > KEY_MAX || !is_visible(s))
-			return tg_fail(err, TG_E_INVALID, names[i].header, "%s must be 1 to %d visible ASCII characters",
-			    names[i].header, KEY_MAX);
+			return tg_fail(err, TG_E_INVALID, names[i].header,
+				"%s must be 1 to %d visible ASCII characters", names[i].header,
+				KEY_MAX);
 		rq->idempotency_key = tg_arena_strdup(rq->arena, s);
 		return TG_OK;
 	}
@@ -154,10 +162,12 @@ static enum tg_rc take_content(struct tg_request *rq, struct tg_error *err)
 	size_t n = strlen(length);
 
 	if (strlen(type) > TYPE_MAX)
-		return tg_fail(err, TG_E_INVALID, "Content-Type", "Content-Type is longer than %d characters", TYPE_MAX);
+		return tg_fail(err, TG_E_INVALID, "Content-Type",
+			"Content-Type is longer than %d characters", TYPE_MAX);
 	rq->content_type = tg_arena_strdup(rq->arena, type);
 	if (n > 18 || length[strspn(length, DIGITS)] != '\0')
-		return tg_fail(err, TG_E_INVALID, "Content-Length", "Content-Length is not a number of bytes");
+		return tg_fail(err, TG_E_INVALID, "Content-Length",
+			"Content-Length is not a number of bytes");
 	if (n)
 		rq->content_length = strtoll(length, NULL, 10);
 	return TG_OK;
@@ -170,7 +180,8 @@ static const char *below(const char *path, const char *mount)
 {
 	size_t n = strlen(mount);
 
-	if (n && strncmp(path, mount, n) == 0 && (path[n] == '/' || path[n] == '\0' || path[n] == '?'))
+	if (n && strncmp(path, mount, n) == 0 &&
+		(path[n] == '/' || path[n] == '\0' || path[n] == '?'))
 		return path + n;
 	return path;
 }
@@ -182,10 +193,12 @@ static enum tg_rc take_segment(struct tg_request *rq, const char *s, size_t n, s
 	if (!n)
 		return tg_fail(err, TG_E_INVALID, NULL, "the path has an empty segment");
 	if (rq->segments == TG_MAX_SEGMENTS)
-		return tg_fail(err, TG_E_INVALID, NULL, "the path has more than %d segments", TG_MAX_SEGMENTS);
+		return tg_fail(err, TG_E_INVALID, NULL, "the path has more than %d segments",
+			TG_MAX_SEGMENTS);
 	decoded = tg_percent_decode(rq->arena, s, n, false);
 	if (!decoded)
-		return tg_fail(err, TG_E_INVALID, NULL, "the path has a broken percent escape, a NUL or invalid UTF-8");
+		return tg_fail(err, TG_E_INVALID, NULL,
+			"the path has a broken percent escape, a NUL or invalid UTF-8");
 	if (strcmp(decoded, ".") == 0 || strcmp(decoded, "..") == 0)
 		return tg_fail(err, TG_E_INVALID, NULL, "the path has a segment \"%s\"", decoded);
 	rq->segment[rq->segments++] = decoded;
@@ -212,17 +225,22 @@ static enum tg_rc take_path(struct tg_request *rq, const char *mount, struct tg_
 			return rc;
 		p += n;
 	}
-	/* What is left of "//" and "/a//" once a slash is dropped ends in another one: an empty last segment. */
+	/* What is left of "//" and "/a//" once a slash is dropped ends in another one: an empty
+	 * last segment. */
 	return end[-1] == '/' && *end == '/' ? take_segment(rq, end, 0, err) : TG_OK;
 }
 
-/* All parts are taken whatever one of them says, since the answer to a refused request needs them; the first error counts. */
-enum tg_rc tg_request_init(struct tg_request *rq, struct tg_io *io, struct tg_arena *arena, const char *mount, struct tg_error *err)
+/* All parts are taken whatever one of them says, since the answer to a refused request needs them;
+ * the first error counts. */
+enum tg_rc tg_request_init(struct tg_request *rq, struct tg_io *io, struct tg_arena *arena,
+	const char *mount, struct tg_error *err)
 {
 	struct tg_error other;
 	enum tg_rc rc, next;
 
-	*rq = (struct tg_request){ .arena = arena, .io = io, .query = "", .content_type = "", .content_length = -1 };
+	*rq = (struct tg_request){
+		.arena = arena, .io = io, .query = "", .content_type = "", .content_length = -1
+	};
 	rq->method_word = copy(rq, "REQUEST_METHOD");
 	rq->method = method_of(rq->method_word);
 	rq->uri = copy(rq, "REQUEST_URI");

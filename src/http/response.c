@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * response: owns the bytes of an answer. Promises that nothing leaves before the answer is complete, that it leaves by one
- * call, and that no header can smuggle a second one. Never decides what an answer says. */
+ * response: owns the bytes of an answer. Promises that nothing leaves before the answer is
+ * complete, that it leaves by one call, and that no header can smuggle a second one. Never decides
+ * what an answer says. */
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -71,7 +72,9 @@ void tg_response_init(struct tg_response *rs, struct tg_arena *arena)
 
 static bool is_name(const char *s)
 {
-	return *s && s[strspn(s, "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")] == '\0';
+	return *s &&
+		s[strspn(s, "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")] ==
+		'\0';
 }
 
 /* The formatted length is compared with the text's, since "%c" of 0 would cut it. */
@@ -109,8 +112,8 @@ static int put_head(const struct tg_response *rs, char *into, size_t room)
 {
 	if (!has_body(rs->status))
 		return snprintf(into, room, "Status: %d %s\r\n", rs->status, reason(rs->status));
-	return snprintf(into, room, "Status: %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n", rs->status, reason(rs->status),
-	    rs->content_type, rs->body.len);
+	return snprintf(into, room, "Status: %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n",
+		rs->status, reason(rs->status), rs->content_type, rs->body.len);
 }
 
 static char *append(char *p, const char *bytes, size_t n)

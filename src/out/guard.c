@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * guard: owns the list of networks that a URL from outside must not reach. Promises to judge the address that is really connected to, in
- * every form in which IPv6 carries IPv4. It never resolves a name: what a name means is known only at connect. */
+ * guard: owns the list of networks that a URL from outside must not reach. Promises to judge the
+ * address that is really connected to, in every form in which IPv6 carries IPv4. It never resolves
+ * a name: what a name means is known only at connect. */
 #include <arpa/inet.h>
 #include <assert.h>
 #include <curl/curl.h>
@@ -12,8 +13,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* RFC 6890 and its registries. `inner` is where an IPv6 network carries an IPv4 address that is to be judged too; allowed as such it would
- * be a way around. The first row that matches holds. */
+/* RFC 6890 and its registries. `inner` is where an IPv6 network carries an IPv4 address that is to
+ * be judged too; allowed as such it would be a way around. The first row that matches holds. */
 static const struct rule {
 	const char *network;
 	unsigned bits;
@@ -64,7 +65,8 @@ static bool same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
 static bool allowed(const struct tg_guard *g, int family, const uint8_t *address)
 {
 	for (size_t i = 0; i < g->n; i++)
-		if (g->allow[i].family == family && same_bits(g->allow[i].address, address, g->allow[i].bits))
+		if (g->allow[i].family == family &&
+			same_bits(g->allow[i].address, address, g->allow[i].bits))
 			return true;
 	return false;
 }
@@ -83,14 +85,18 @@ static const char *judge(const struct tg_guard *g, int family, const uint8_t *ad
 			abort();
 		if (!same_bits(network, address, rules[i].bits))
 			continue;
-		return rules[i].inner >= 0 ? judge(g, AF_INET, address + rules[i].inner) : rules[i].word;
+		return rules[i].inner >= 0 ? judge(g, AF_INET, address + rules[i].inner)
+					   : rules[i].word;
 	}
 	return NULL;
 }
 
 const char *tg_guard_judge(const struct tg_guard *g, const struct sockaddr *a)
 {
-	union { struct sockaddr_in v4; struct sockaddr_in6 v6; } u;
+	union {
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} u;
 
 	if (a->sa_family == AF_INET) {
 		memcpy(&u.v4, a, sizeof u.v4);
@@ -114,7 +120,8 @@ const char *tg_guard_judge_url(const struct tg_guard *g, const char *url)
 
 	if (u == NULL)
 		abort();
-	if (curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK && curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+	if (curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+		curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
 		len = strlen(host);
 		if (inet_pton(AF_INET, host, address) == 1) {
 			word = judge(g, AF_INET, address);
@@ -168,10 +175,13 @@ enum tg_rc tg_guard_parse(struct tg_guard *g, const char *list, struct tg_error 
 			return TG_OK;
 		len = strcspn(list, " \t,");
 		if (g->n == COUNT(g->allow))
-			return tg_fail(err, TG_E_CONFIG, "TASKGATE_OUTBOUND_ALLOW", "TASKGATE_OUTBOUND_ALLOW: more than %zu networks", COUNT(g->allow));
+			return tg_fail(err, TG_E_CONFIG, "TASKGATE_OUTBOUND_ALLOW",
+				"TASKGATE_OUTBOUND_ALLOW: more than %zu networks", COUNT(g->allow));
 		if (!parse_network(&g->allow[g->n], list, len))
-			return tg_fail(err, TG_E_CONFIG, "TASKGATE_OUTBOUND_ALLOW", "TASKGATE_OUTBOUND_ALLOW: \"%.*s\" is not a network like 10.0.0.0/8",
-			    (int)(len > 64 ? 64 : len), list);
+			return tg_fail(err, TG_E_CONFIG, "TASKGATE_OUTBOUND_ALLOW",
+				"TASKGATE_OUTBOUND_ALLOW: \"%.*s\" is not a network like "
+				"10.0.0.0/8",
+				(int)(len > 64 ? 64 : len), list);
 		g->n++;
 		list += len;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * mail: builds the message of a mail: its fields and its parts (RFC 5322, 2045, 2046), through curl_mime. Promises that blind copies stand in no
- * field. It never opens a file, never copies an attachment, and knows nothing of the server that the message goes to. */
+ * mail: builds the message of a mail: its fields and its parts (RFC 5322, 2045, 2046), through
+ * curl_mime. Promises that blind copies stand in no field. It never opens a file, never copies an
+ * attachment, and knows nothing of the server that the message goes to. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,13 +70,15 @@ static curl_mimepart *add_part(curl_mime *m, const char *type)
 	return p;
 }
 
-static void set_data(struct tg_transfer *t, curl_mimepart *p, const void *data, size_t len, const char *encoder)
+static void set_data(
+	struct tg_transfer *t, curl_mimepart *p, const void *data, size_t len, const char *encoder)
 {
 	struct source *s = tg_arena_zalloc(t->arena, sizeof *s);
 
 	s->data = data;
 	s->len = len;
-	must(curl_mime_data_cb(p, (curl_off_t)len, read_source, seek_source, NULL, s) == CURLE_OK && curl_mime_encoder(p, encoder) == CURLE_OK);
+	must(curl_mime_data_cb(p, (curl_off_t)len, read_source, seek_source, NULL, s) == CURLE_OK &&
+		curl_mime_encoder(p, encoder) == CURLE_OK);
 }
 
 static void add_text(struct tg_transfer *t, curl_mime *m, const char *type, const char *text)
@@ -89,7 +92,8 @@ static void add_text(struct tg_transfer *t, curl_mime *m, const char *type, cons
 static void add_texts(struct tg_transfer *t, curl_mime *m)
 {
 	if (t->mail->text != NULL || t->mail->html == NULL)
-		add_text(t, m, "text/plain; charset=utf-8", t->mail->text != NULL ? t->mail->text : "");
+		add_text(t, m, "text/plain; charset=utf-8",
+			t->mail->text != NULL ? t->mail->text : "");
 	if (t->mail->html != NULL)
 		add_text(t, m, "text/html; charset=utf-8", t->mail->html);
 }
@@ -97,13 +101,16 @@ static void add_texts(struct tg_transfer *t, curl_mime *m)
 /* RFC 2045, 6.4: base64 is forbidden for composite types, whose parts a reader would look for. */
 static const char *safe_type(const char *type)
 {
-	return strncasecmp(type, "multipart/", 10) == 0 || strncasecmp(type, "message/", 8) == 0 ? "application/octet-stream" : type;
+	return strncasecmp(type, "multipart/", 10) == 0 || strncasecmp(type, "message/", 8) == 0
+		? "application/octet-stream"
+		: type;
 }
 
 static void add_file(struct tg_transfer *t, curl_mime *m, const struct tg_mail_file *f)
 {
 	curl_mimepart *p = add_part(m, safe_type(f->type));
-	struct curl_slist *headers = curl_slist_append(NULL, tg_mime_disposition(t->arena, f->name));
+	struct curl_slist *headers =
+		curl_slist_append(NULL, tg_mime_disposition(t->arena, f->name));
 
 	must(headers != NULL && curl_mime_headers(p, headers, 1) == CURLE_OK);
 	set_data(t, p, f->data, f->len, "base64");
@@ -114,8 +121,8 @@ static bool has_two_texts(const struct tg_mail *m)
 	return m->text != NULL && m->html != NULL;
 }
 
-/* multipart/mixed [ multipart/alternative [ text, html ], files ], or of these what there is. The outermost is a multipart in any case:
- * libcurl makes no other. */
+/* multipart/mixed [ multipart/alternative [ text, html ], files ], or of these what there is. The
+ * outermost is a multipart in any case: libcurl makes no other. */
 static curl_mime *build_parts(struct tg_transfer *t, CURL *e)
 {
 	curl_mime *root = new_mime(e);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * mime: owns the form of header fields. Promises lines of at most 78 characters where folding can do it, encoded words of at most 75 that never split a character, and that
- * nothing which it is given can begin another header line. It neither sends nor knows libcurl. */
+ * mime: owns the form of header fields. Promises lines of at most 78 characters where folding can
+ * do it, encoded words of at most 75 that never split a character, and that nothing which it is
+ * given can begin another header line. It neither sends nor knows libcurl. */
 #include "taskgate/out/mime.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define LINE_MOST 78
-#define WORD_BYTES 45          /* of an encoded word: 60 digits of base64 and 12 characters around them */
-#define RUN_MOST 60            /* without a blank; a longer one cannot be folded and is encoded */
-#define PIECE_MOST 48          /* of a parameter's continued value, in percent-encoded characters */
+#define WORD_BYTES 45 /* of an encoded word: 60 digits of base64 and 12 characters around them */
+#define RUN_MOST 60 /* without a blank; a longer one cannot be folded and is encoded */
+#define PIECE_MOST 48 /* of a parameter's continued value, in percent-encoded characters */
 
 static void refuse_controls(const char *s)
 {
@@ -21,19 +22,23 @@ static void refuse_controls(const char *s)
 char *tg_mime_date(struct tg_arena *arena, long long seconds)
 {
 	static const char *const days[] = { "Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed" };
-	static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul",
+		"Aug", "Sep", "Oct", "Nov", "Dec" };
 	long long day = seconds / 86400, rest = seconds % 86400, era, year;
 	unsigned of_era, of_year, month;
 
-	/* Civil from days, counted from 1 March of year 0 (the proleptic Gregorian calendar repeats every 146,097 days). */
+	/* Civil from days, counted from 1 March of year 0 (the proleptic Gregorian calendar repeats
+	 * every 146,097 days). */
 	day += 719468;
 	era = day / 146097;
 	of_era = (unsigned)(day - era * 146097);
 	year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
 	of_year = of_era - (unsigned)(365 * year + year / 4 - year / 100);
 	month = (5 * of_year + 2) / 153;
-	return tg_arena_printf(arena, "%s, %02u %s %lld %02lld:%02lld:%02lld +0000", days[(day - 719468) % 7], of_year - (153 * month + 2) / 5 + 1,
-	    months[(month + 2) % 12], year + era * 400 + (month >= 10), rest / 3600, rest / 60 % 60, rest % 60);
+	return tg_arena_printf(arena, "%s, %02u %s %lld %02lld:%02lld:%02lld +0000",
+		days[(day - 719468) % 7], of_year - (153 * month + 2) / 5 + 1,
+		months[(month + 2) % 12], year + era * 400 + (month >= 10), rest / 3600,
+		rest / 60 % 60, rest % 60);
 }
 
 /* Can it stand as it is, given that lines are folded at blanks? */
@@ -45,7 +50,8 @@ static bool is_plain(const char *s)
 		return false;
 	for (; *s; s++) {
 		run = *s == ' ' ? 0 : run + 1;
-		if ((unsigned char)*s >= 0x80 || run > RUN_MOST || (s[0] == '=' && s[1] == '?') || (s[0] == ' ' && s[1] == ' '))
+		if ((unsigned char)*s >= 0x80 || run > RUN_MOST || (s[0] == '=' && s[1] == '?') ||
+			(s[0] == ' ' && s[1] == ' '))
 			return false;
 	}
 	return true;
@@ -84,7 +90,8 @@ static void put_words(struct tg_buf *b, const char *s, size_t *column)
 {
 	size_t room = *column + 12 < LINE_MOST ? (LINE_MOST - 12 - *column) / 4 * 3 : 0, n;
 
-	for (n = whole(s, room < WORD_BYTES ? room : WORD_BYTES); *s; s += n, n = whole(s, WORD_BYTES)) {
+	for (n = whole(s, room < WORD_BYTES ? room : WORD_BYTES); *s;
+		s += n, n = whole(s, WORD_BYTES)) {
 		const char *word;
 
 		if (n == 0) {
@@ -129,7 +136,8 @@ static void put_quoted(struct tg_buf *b, const char *s)
 	tg_buf_put(b, "\"", 1);
 }
 
-char *tg_mime_mailbox(struct tg_arena *arena, const char *field, const char *name, const char *address)
+char *tg_mime_mailbox(
+	struct tg_arena *arena, const char *field, const char *name, const char *address)
 {
 	size_t column = strlen(field) + 2;
 	struct tg_buf b;
@@ -174,7 +182,8 @@ char *tg_mime_addresses(struct tg_arena *arena, const char *field, const char *c
 
 static bool is_attribute_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c != '\0' && strchr("!#$&+-.^_`|~", c) != NULL);
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		(c != '\0' && strchr("!#$&+-.^_`|~", c) != NULL);
 }
 
 /* RFC 2231: in pieces, since a line has an end; a piece may end within a character. */
@@ -187,7 +196,8 @@ static void put_extended(struct tg_buf *b, const char *name)
 		size_t cost = is_attribute_char(*s) ? 1 : 3;
 
 		if (s == name || column + cost > PIECE_MOST) {
-			tg_buf_printf(b, ";\r\n filename*%d*=%s", piece, piece == 0 ? "UTF-8''" : "");
+			tg_buf_printf(
+				b, ";\r\n filename*%d*=%s", piece, piece == 0 ? "UTF-8''" : "");
 			piece++;
 			column = 0;
 		}
@@ -202,7 +212,8 @@ static void put_extended(struct tg_buf *b, const char *name)
 char *tg_mime_disposition(struct tg_arena *arena, const char *filename)
 {
 	struct tg_buf b;
-	bool plain = strlen(filename) <= PIECE_MOST && strstr(filename, "=?") == NULL;      /* some readers decode encoded words here too */
+	bool plain = strlen(filename) <= PIECE_MOST &&
+		strstr(filename, "=?") == NULL; /* some readers decode encoded words here too */
 
 	refuse_controls(filename);
 	for (const char *s = filename; *s; s++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * out_internal: what the files of transfers share. A transfer is the same for all until its request is set. */
+ * out_internal: what the files of transfers share. A transfer is the same for all until its request
+ * is set. */
 #ifndef TG_OUT_INTERNAL_H
 #define TG_OUT_INTERNAL_H
 
@@ -15,11 +16,11 @@ struct tg_out {
 	struct tg_transfer *all, *idle;
 	int idle_count, running;
 	struct {
-		CURL **idle;                   /* handles without a mail, opt.running at most */
+		CURL **idle; /* handles without a mail, opt.running at most */
 		int n_idle;
-		atomic_bool stop;              /* mails under way give up */
+		atomic_bool stop; /* mails under way give up */
 		pthread_mutex_t lock;
-		struct tg_transfer *ended;     /* under the lock; in no order */
+		struct tg_transfer *ended; /* under the lock; in no order */
 	} smtp;
 };
 
@@ -29,10 +30,10 @@ struct out_sending {
 	curl_mime *mime;
 	void *recipients;
 	int64_t deadline_ms;
-	bool has_thread;               /* false where none could be started */
+	bool has_thread; /* false where none could be started */
 	pthread_t thread;
-	CURLcode code;                 /* how it ended */
-	bool reply_goes_on;            /* the last line of a reply is still to come */
+	CURLcode code; /* how it ended */
+	bool reply_goes_on; /* the last line of a reply is still to come */
 };
 
 /* -- transfer.c -- */
@@ -48,14 +49,16 @@ void out_add(void **list, const char *line);
 
 /* Whether s has no control character. */
 bool out_is_line(const char *s);
-/* The message as t->lines and sending->mime; they point into the arena and into what t->mail points to. */
+/* The message as t->lines and sending->mime; they point into the arena and into what t->mail points
+ * to. */
 void out_mail_build(struct tg_transfer *t, struct out_sending *sending);
 
 /* -- smtp.c -- */
 
 void out_smtp_init(struct tg_out *o);
 void out_smtp_free(struct tg_out *o);
-/* Starts the thread of a transfer with a mail; from now on the transfer is the thread's until out_smtp_ended() gives it back. */
+/* Starts the thread of a transfer with a mail; from now on the transfer is the thread's until
+ * out_smtp_ended() gives it back. */
 void out_smtp_start(struct tg_transfer *t);
 /* Waits for the thread, which has ended or is about to; the transfer is the caller's again. */
 void out_smtp_join(struct tg_transfer *t);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * probe: is there anything at a URL that a caller named? One GET behind the guard, of which no more than the first byte is read. Promises to end within its time,
- * resolving and connecting included. It never follows a redirect, never says what is there, and keeps no connection. */
+ * probe: is there anything at a URL that a caller named? One GET behind the guard, of which no more
+ * than the first byte is read. Promises to end within its time, resolving and connecting included.
+ * It never follows a redirect, never says what is there, and keeps no connection. */
 #include <curl/curl.h>
 #include <stdlib.h>
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * smtp: sends mails (RFC 5321), each in a thread of its own, because libcurl waits for the reply to a message and to QUIT within one call: in the
- * multi handle one silent mail server would hold up all transfers. Promises that a mail is taken for all of its recipients or for none, that a
- * thread ends about a second after its mail's time, and that a connection is used again. A transfer is its thread's alone until it has ended. */
+ * smtp: sends mails (RFC 5321), each in a thread of its own, because libcurl waits for the reply to
+ * a message and to QUIT within one call: in the multi handle one silent mail server would hold up
+ * all transfers. Promises that a mail is taken for all of its recipients or for none, that a thread
+ * ends about a second after its mail's time, and that a connection is used again. A transfer is its
+ * thread's alone until it has ended. */
 #include <assert.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -33,7 +35,8 @@ static bool has_credentials(const char *url)
 
 	if (u == NULL)
 		abort();
-	has = curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK && curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK;
+	has = curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+		curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK;
 	curl_free(user);
 	curl_url_cleanup(u);
 	return has;
@@ -52,14 +55,18 @@ static long use_ssl(const struct tg_transfer *t)
 	return has_credentials(t->url) ? CURLUSESSL_ALL : CURLUSESSL_TRY;
 }
 
-/* libcurl asks at least once a second, also while it waits for a reply to QUIT, which CURLOPT_TIMEOUT_MS does not end. */
-static int on_progress(void *user, curl_off_t down, curl_off_t downloaded, curl_off_t up, curl_off_t uploaded)
+/* libcurl asks at least once a second, also while it waits for a reply to QUIT, which
+ * CURLOPT_TIMEOUT_MS does not end. */
+static int on_progress(
+	void *user, curl_off_t down, curl_off_t downloaded, curl_off_t up, curl_off_t uploaded)
 {
 	const struct tg_transfer *t = user;
 	const struct out_sending *sending = t->sending;
 
 	(void)down, (void)downloaded, (void)up, (void)uploaded;
-	return sending != NULL && (atomic_load(&t->out->smtp.stop) || tg_clock_ms() > sending->deadline_ms + GRACE_MS);
+	return sending != NULL &&
+		(atomic_load(&t->out->smtp.stop) ||
+			tg_clock_ms() > sending->deadline_ms + GRACE_MS);
 }
 
 /* A handle keeps its connection, so the one that was used last is used next. */
@@ -100,8 +107,11 @@ static void set_mail(struct tg_transfer *t, struct out_sending *sending)
 	ok = ok && curl_easy_setopt(e, CURLOPT_MAIL_RCPT, sending->recipients) == CURLE_OK;
 	ok = ok && curl_easy_setopt(e, CURLOPT_MIMEPOST, sending->mime) == CURLE_OK;
 	ok = ok && curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)t->timeout_ms) == CURLE_OK;
-	/* The greeting and all before the sender count as connecting, and some servers wait with their greeting on purpose. */
-	ok = ok && curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(t->timeout_ms * 3 / 4 + 1)) == CURLE_OK;
+	/* The greeting and all before the sender count as connecting, and some servers wait with
+	 * their greeting on purpose. */
+	ok = ok &&
+		curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(t->timeout_ms * 3 / 4 + 1)) ==
+			CURLE_OK;
 	if (!ok)
 		abort();
 }
@@ -145,7 +155,8 @@ void out_smtp_start(struct tg_transfer *t)
 		end(t);
 }
 
-/* libcurl says QUIT on a kept connection and would wait two minutes for a reply; the end of what can be read ends that. */
+/* libcurl says QUIT on a kept connection and would wait two minutes for a reply; the end of what
+ * can be read ends that. */
 static void drop_handle(CURL *e)
 {
 	curl_socket_t fd = CURL_SOCKET_BAD;
@@ -155,8 +166,9 @@ static void drop_handle(CURL *e)
 	curl_easy_cleanup(e);
 }
 
-/* The handle forgets the mail but not its connection. After a mail that was given up its connection goes too: libcurl would keep it with the reply still to come,
- * which the next mail would take for its own. */
+/* The handle forgets the mail but not its connection. After a mail that was given up its connection
+ * goes too: libcurl would keep it with the reply still to come, which the next mail would take for
+ * its own. */
 void out_smtp_join(struct tg_transfer *t)
 {
 	struct out_sending *sending = t->sending;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * smtp_reply: owns what an SMTP server's replies mean for a mail (RFC 5321, 4.2). Promises that UNSENT means that no byte of the message has
- * left, and words for people that are UTF-8 of one line. It never judges whether another try would do better. */
+ * smtp_reply: owns what an SMTP server's replies mean for a mail (RFC 5321, 4.2). Promises that
+ * UNSENT means that no byte of the message has left, and words for people that are UTF-8 of one
+ * line. It never judges whether another try would do better. */
 #include <string.h>
 
 #include "out_internal.h"
@@ -24,16 +25,18 @@ static void tell(struct tg_transfer *t, const char *s, size_t n)
 	t->why[at + n] = '\0';
 }
 
-/* libcurl says QUIT before it tells of a failure, and what the server answers to that is no verdict on the mail. It has given up where there
- * are words of its own and a refusal stands. */
+/* libcurl says QUIT before it tells of a failure, and what the server answers to that is no verdict
+ * on the mail. It has given up where there are words of its own and a refusal stands. */
 static bool is_farewell(const struct tg_transfer *t, const char *line, size_t len)
 {
 	if (len >= 3 && memcmp(line, "221", 3) == 0)
 		return true;
-	return t->result == TG_OUT_REFUSED || (t->words[0] != '\0' && (t->why[0] == '4' || t->why[0] == '5'));
+	return t->result == TG_OUT_REFUSED ||
+		(t->words[0] != '\0' && (t->why[0] == '4' || t->why[0] == '5'));
 }
 
-/* RFC 5321, 4.2.1: each line of a reply but the last has "-" behind the code. Its lines are told as one. */
+/* RFC 5321, 4.2.1: each line of a reply but the last has "-" behind the code. Its lines are told as
+ * one. */
 size_t out_smtp_reply(char *line, size_t size, size_t n, void *user)
 {
 	struct tg_transfer *t = user;
@@ -59,17 +62,20 @@ size_t out_smtp_reply(char *line, size_t size, size_t n, void *user)
 
 /* -- how it ended -- */
 
-/* A code that libcurl gives up with because of a reply to AUTH, MAIL, RCPT, DATA or the message, not to what comes before. */
+/* A code that libcurl gives up with because of a reply to AUTH, MAIL, RCPT, DATA or the message,
+ * not to what comes before. */
 static bool is_answer(CURLcode code, curl_off_t sent)
 {
-	return code == CURLE_LOGIN_DENIED || code == CURLE_SEND_ERROR || (sent > 0 && code == CURLE_WEIRD_SERVER_REPLY);
+	return code == CURLE_LOGIN_DENIED || code == CURLE_SEND_ERROR ||
+		(sent > 0 && code == CURLE_WEIRD_SERVER_REPLY);
 }
 
 static const char *prefix(CURLcode code)
 {
 	if (code == CURLE_USE_SSL_FAILED)
 		return "STARTTLS is demanded: ";
-	if (code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CIPHER)
+	if (code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION ||
+		code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CIPHER)
 		return "TLS failed: ";
 	return "";
 }
@@ -127,5 +133,7 @@ void out_smtp_judge(struct tg_transfer *t)
 	if (sent == 0)
 		t->result = TG_OUT_UNSENT;
 	else
-		t->result = code == CURLE_OPERATION_TIMEDOUT || code == CURLE_ABORTED_BY_CALLBACK ? TG_OUT_TIMEOUT : TG_OUT_LOST;
+		t->result = code == CURLE_OPERATION_TIMEDOUT || code == CURLE_ABORTED_BY_CALLBACK
+			? TG_OUT_TIMEOUT
+			: TG_OUT_LOST;
 }

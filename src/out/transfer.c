@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * transfer: owns the pool of transfers, each with an arena, and the one multi handle that all but mails run in. Promises that a guarded transfer
- * never sends a byte to an address that the guard refuses, not even over a connection that somebody else opened, and that every started
- * transfer ends once. It never follows a redirect and never decides what an answer means. */
+ * transfer: owns the pool of transfers, each with an arena, and the one multi handle that all but
+ * mails run in. Promises that a guarded transfer never sends a byte to an address that the guard
+ * refuses, not even over a connection that somebody else opened, and that every started transfer
+ * ends once. It never follows a redirect and never decides what an answer means. */
 #include <arpa/inet.h>
 #include <assert.h>
 #include <netinet/in.h>
@@ -31,12 +32,14 @@ static bool refuse(struct tg_transfer *t, const char *address, const char *word)
 {
 	if (word == NULL)
 		return false;
-	snprintf(t->why, sizeof t->why, "the address %s is refused: %s (TASKGATE_OUTBOUND_ALLOW)", address, word);
+	snprintf(t->why, sizeof t->why, "the address %s is refused: %s (TASKGATE_OUTBOUND_ALLOW)",
+		address, word);
 	t->result = TG_OUT_REFUSED;
 	return true;
 }
 
-/* A proxy for HTTP seldom lets SMTP through, and a mail server of the operator's is reached directly. */
+/* A proxy for HTTP seldom lets SMTP through, and a mail server of the operator's is reached
+ * directly. */
 static bool has_proxy(const struct tg_transfer *t)
 {
 	return t->out->opt.proxy[0] != '\0' && t->mail == NULL;
@@ -51,23 +54,34 @@ static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_soc
 	(void)purpose;
 	if (!t->trusted && !has_proxy(t)) {
 		const struct sockaddr *s = &a->addr;
-		union { struct sockaddr_in v4; struct sockaddr_in6 v6; } u;
+		union {
+			struct sockaddr_in v4;
+			struct sockaddr_in6 v6;
+		} u;
 
 		memset(&u, 0, sizeof u);
 		memcpy(&u, s, a->addrlen < sizeof u ? a->addrlen : sizeof u);
-		inet_ntop(a->family, a->family == AF_INET6 ? (const void *)&u.v6.sin6_addr : (const void *)&u.v4.sin_addr, name, sizeof name);
+		inet_ntop(a->family,
+			a->family == AF_INET6 ? (const void *)&u.v6.sin6_addr
+					      : (const void *)&u.v4.sin_addr,
+			name, sizeof name);
 		if (refuse(t, name, tg_guard_judge(t->out->opt.guard, (const struct sockaddr *)&u)))
 			return CURL_SOCKET_BAD;
 	}
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
-/* Called before the request is sent, over a kept connection too: a handler's own connection to a private address is none for a caller's URL.
- * Where a kept connection dies without an answer libcurl sends the request again over a new one, and calls this before. */
-static int on_request(void *user, char *primary_ip, char *local_ip, int primary_port, int local_port)
+/* Called before the request is sent, over a kept connection too: a handler's own connection to a
+ * private address is none for a caller's URL. Where a kept connection dies without an answer
+ * libcurl sends the request again over a new one, and calls this before. */
+static int on_request(
+	void *user, char *primary_ip, char *local_ip, int primary_port, int local_port)
 {
 	struct tg_transfer *t = user;
-	union { struct sockaddr_in v4; struct sockaddr_in6 v6; } u;
+	union {
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} u;
 
 	(void)local_ip, (void)primary_port, (void)local_port;
 	if (++t->requests > 1 && t->once)
@@ -79,7 +93,9 @@ static int on_request(void *user, char *primary_ip, char *local_ip, int primary_
 		u.v4.sin_family = AF_INET;
 	else if (inet_pton(AF_INET6, primary_ip, &u.v6.sin6_addr) == 1)
 		u.v6.sin6_family = AF_INET6;
-	return refuse(t, primary_ip, tg_guard_judge(t->out->opt.guard, (const struct sockaddr *)&u)) ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+	return refuse(t, primary_ip, tg_guard_judge(t->out->opt.guard, (const struct sockaddr *)&u))
+		? CURL_PREREQFUNC_ABORT
+		: CURL_PREREQFUNC_OK;
 }
 
 /* What is the same for all transfers is set once for the life of the handle. */
@@ -90,7 +106,8 @@ CURL *out_easy_new(const struct tg_out *o)
 
 	ok = ok && curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
 	ok = ok && curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
-	ok = ok && curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK;
+	ok = ok &&
+		curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK;
 	ok = ok && curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
 	ok = ok && curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK;
 	ok = ok && curl_easy_setopt(e, CURLOPT_PROXY, o->opt.proxy) == CURLE_OK;
@@ -99,7 +116,8 @@ CURL *out_easy_new(const struct tg_out *o)
 	ok = ok && curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_socket) == CURLE_OK;
 	ok = ok && curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_request) == CURLE_OK;
 #if LIBCURL_VERSION_NUM >= 0x075700
-	/* Else a transfer's timeout, and the end of a mail's thread, would wait for the thread that resolves its name. */
+	/* Else a transfer's timeout, and the end of a mail's thread, would wait for the thread that
+	 * resolves its name. */
 	ok = ok && curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK;
 #endif
 	if (o->opt.ca_file != NULL && o->opt.ca_file[0] != '\0')
@@ -216,7 +234,8 @@ void out_add(void **list, const char *line)
 
 static void set_proxy_exceptions(struct tg_transfer *t)
 {
-	/* An operator's handler on this machine is reached directly, whatever proxy the rest goes through. */
+	/* An operator's handler on this machine is reached directly, whatever proxy the rest goes
+	 * through. */
 	curl_easy_setopt(t->easy, CURLOPT_NOPROXY, t->trusted ? "localhost,127.0.0.0/8,::1" : "");
 }
 
@@ -225,7 +244,9 @@ static void set_request(struct tg_transfer *t)
 	bool post = t->method == TG_OUT_POST;
 
 	if (post)
-		out_add(&t->lines, tg_arena_printf(t->arena, "Content-Type: %s", t->type != NULL ? t->type : "application/json"));
+		out_add(&t->lines,
+			tg_arena_printf(t->arena, "Content-Type: %s",
+				t->type != NULL ? t->type : "application/json"));
 	out_add(&t->lines, "Expect:");
 	for (const char *const *l = t->headers; l != NULL && *l != NULL; l++)
 		out_add(&t->lines, *l);
@@ -236,7 +257,9 @@ static void set_request(struct tg_transfer *t)
 	curl_easy_setopt(t->easy, post ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
 	curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)t->timeout_ms);
 	/* Never all of its time, so that "not sent" is told before the lease runs out. */
-	curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, t->timeout_ms * 3 / 4 < CONNECT_TIMEOUT_MS ? (long)(t->timeout_ms * 3 / 4 + 1) : CONNECT_TIMEOUT_MS);
+	curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS,
+		t->timeout_ms * 3 / 4 < CONNECT_TIMEOUT_MS ? (long)(t->timeout_ms * 3 / 4 + 1)
+							   : CONNECT_TIMEOUT_MS);
 	set_proxy_exceptions(t);
 }
 
@@ -247,8 +270,10 @@ static void start_http(struct tg_transfer *t)
 		out_easy_bind(t->easy, t);
 	}
 	set_request(t);
-	/* Through a proxy the guard sees the proxy, so at least an address that stands in the URL is judged here. */
-	if (!t->trusted && has_proxy(t) && refuse(t, t->url, tg_guard_judge_url(t->out->opt.guard, t->url)))
+	/* Through a proxy the guard sees the proxy, so at least an address that stands in the URL
+	 * is judged here. */
+	if (!t->trusted && has_proxy(t) &&
+		refuse(t, t->url, tg_guard_judge_url(t->out->opt.guard, t->url)))
 		curl_easy_setopt(t->easy, CURLOPT_URL, "");
 	if (curl_multi_add_handle(t->out->multi, t->easy) != CURLM_OK)
 		abort();
@@ -283,11 +308,13 @@ void tg_out_wait(struct tg_out *o, struct pollfd *extra, unsigned n, int timeout
 
 	assert(n <= sizeof w / sizeof *w);
 	for (unsigned i = 0; i < n; i++)
-		w[i] = (struct curl_waitfd){ .fd = extra[i].fd, .events = (short)((extra[i].events & POLLIN ? CURL_WAIT_POLLIN : 0) |
-		    (extra[i].events & POLLOUT ? CURL_WAIT_POLLOUT : 0)) };
+		w[i] = (struct curl_waitfd){ .fd = extra[i].fd,
+			.events = (short)((extra[i].events & POLLIN ? CURL_WAIT_POLLIN : 0) |
+				(extra[i].events & POLLOUT ? CURL_WAIT_POLLOUT : 0)) };
 	curl_multi_poll(o->multi, w, n, timeout_ms, NULL);
 	for (unsigned i = 0; i < n; i++)
-		extra[i].revents = (short)((w[i].revents & ~CURL_WAIT_POLLOUT ? POLLIN : 0) | (w[i].revents & CURL_WAIT_POLLOUT ? POLLOUT : 0));
+		extra[i].revents = (short)((w[i].revents & ~CURL_WAIT_POLLOUT ? POLLIN : 0) |
+			(w[i].revents & CURL_WAIT_POLLOUT ? POLLOUT : 0));
 }
 
 static void judge_end(struct tg_transfer *t, CURLcode code)
@@ -308,10 +335,15 @@ static void judge_end(struct tg_transfer *t, CURLcode code)
 	if (t->result == TG_OUT_REFUSED || t->result == TG_OUT_TOO_LARGE)
 		return;
 	if (t->once && t->requests > 1)
-		snprintf(t->why, sizeof t->why, "the kept connection died without an answer, and the request is not to be sent again");
+		snprintf(t->why, sizeof t->why,
+			"the kept connection died without an answer, and the request is not to be "
+			"sent again");
 	else
-		snprintf(t->why, sizeof t->why, "%s", t->words[0] != '\0' ? t->words : curl_easy_strerror(code));
-	t->result = sent == 0 ? TG_OUT_UNSENT : code == CURLE_OPERATION_TIMEDOUT ? TG_OUT_TIMEOUT : TG_OUT_LOST;
+		snprintf(t->why, sizeof t->why, "%s",
+			t->words[0] != '\0' ? t->words : curl_easy_strerror(code));
+	t->result = sent == 0                      ? TG_OUT_UNSENT
+		: code == CURLE_OPERATION_TIMEDOUT ? TG_OUT_TIMEOUT
+						   : TG_OUT_LOST;
 }
 
 struct tg_transfer *tg_out_ended(struct tg_out *o)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * webhook: signatures and keys as Standard Webhooks 1.0.0 has them. Owns nothing; promises that what is signed is exactly
- * id.timestamp.body. It never writes a key anywhere. */
+ * webhook: signatures and keys as Standard Webhooks 1.0.0 has them. Owns nothing; promises that
+ * what is signed is exactly id.timestamp.body. It never writes a key anywhere. */
 #include <string.h>
 
 #include "taskgate/base/digest.h"
@@ -21,7 +21,8 @@ uint8_t *tg_webhook_key_parse(struct tg_arena *a, const char *text, size_t *len)
 	return key;
 }
 
-char *tg_webhook_signature(struct tg_arena *a, const uint8_t *key, size_t key_len, const char *id, const char *timestamp, const char *body, size_t len)
+char *tg_webhook_signature(struct tg_arena *a, const uint8_t *key, size_t key_len, const char *id,
+	const char *timestamp, const char *body, size_t len)
 {
 	uint8_t mac[TG_SHA256_SIZE];
 	struct tg_buf signed_text;

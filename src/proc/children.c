@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * children: owns the worker processes: how many there are and who is next. Promises that a dead one is replaced, at once as a
- * rule and at most once a second where workers die young, that a reload ends no worker before another is ready in its
- * place, and that it is called done when nobody with the old settings is left. Never gives up. */
+ * children: owns the worker processes: how many there are and who is next. Promises that a dead one
+ * is replaced, at once as a rule and at most once a second where workers die young, that a reload
+ * ends no worker before another is ready in its place, and that it is called done when nobody with
+ * the old settings is left. Never gives up. */
 #include <assert.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -11,30 +12,31 @@
 #include "taskgate/base/clock.h"
 #include "taskgate/base/log.h"
 
-#define YOUNG_MS 2000          /* who dies before that died young */
+#define YOUNG_MS 2000 /* who dies before that died young */
 #define PAUSE_FIRST_MS 10
 #define PAUSE_MAX_MS 1000
-#define FORGIVE_MS 10000       /* without a young death for so long, the pause is forgotten */
-#define LOOK_MS 5              /* how often a starting worker is looked at */
+#define FORGIVE_MS 10000 /* without a young death for so long, the pause is forgotten */
+#define LOOK_MS 5 /* how often a starting worker is looked at */
 
-struct child {                 /* one per slot of the scoreboard */
-	pid_t pid;             /* 0: none */
+struct child { /* one per slot of the scoreboard */
+	pid_t pid; /* 0: none */
 	unsigned generation;
-	bool ready;            /* was idle or busy once */
+	bool ready; /* was idle or busy once */
 	bool killed;
-	int64_t born_ms, term_ms;      /* term_ms: when it was told to leave, 0 for not */
+	int64_t born_ms, term_ms; /* term_ms: when it was told to leave, 0 for not */
 };
 
 struct tg_children {
 	struct tg_children_setup s;
 	unsigned generation;
-	bool announced, reloading, replaced, stopping;   /* replaced: those of before the reload were told to leave */
+	bool announced, reloading, replaced,
+		stopping; /* replaced: those of before the reload were told to leave */
 	int64_t pause_ms, next_ms, young_ms;
 	uint32_t slots;
 	struct child child[];
 };
 
-struct census {                /* of those that were not told to leave */
+struct census { /* of those that were not told to leave */
 	uint32_t all, fresh, fresh_ready, old;
 };
 
@@ -81,7 +83,8 @@ static struct census census(const struct tg_children *c)
 	return n;
 }
 
-/* While workers are replaced, so many more than wanted may live: enough to be quick, few enough for the database. */
+/* While workers are replaced, so many more than wanted may live: enough to be quick, few enough for
+ * the database. */
 static uint32_t ahead(const struct tg_children *c)
 {
 	return c->s.workers < 4 ? 1 : c->s.workers / 4;
@@ -89,7 +92,8 @@ static uint32_t ahead(const struct tg_children *c)
 
 static bool one_is_missing(const struct tg_children *c, const struct census *n)
 {
-	return !c->stopping && n->fresh < c->s.workers && n->all < c->s.workers + (n->old ? ahead(c) : 0);
+	return !c->stopping && n->fresh < c->s.workers &&
+		n->all < c->s.workers + (n->old ? ahead(c) : 0);
 }
 
 static void slow_down(struct tg_children *c)
@@ -120,7 +124,8 @@ static void start(struct tg_children *c, uint32_t slot)
 		slow_down(c);
 		return;
 	}
-	*child = (struct child){ .pid = pid, .generation = c->generation, .born_ms = tg_clock_ms() };
+	*child =
+		(struct child){ .pid = pid, .generation = c->generation, .born_ms = tg_clock_ms() };
 	tg_log(TG_LOG_DEBUG, "worker.start", "pid=%d slot=%u", pid, slot);
 }
 
@@ -133,7 +138,7 @@ static void start_missing(struct tg_children *c)
 		while (slot < c->slots && c->child[slot].pid)
 			slot++;
 		if (slot == c->slots)
-			return;        /* those that leave will make room */
+			return; /* those that leave will make room */
 		start(c, slot);
 		if (c->pause_ms && tg_clock_ms() - c->young_ms <= FORGIVE_MS)
 			c->next_ms = tg_clock_ms() + c->pause_ms;
@@ -151,7 +156,8 @@ static void tell_to_leave(struct child *child)
 
 /* -- the dead -- */
 
-/* A reload whose first worker cannot start has brought bad settings or a bad program: the old workers stay. */
+/* A reload whose first worker cannot start has brought bad settings or a bad program: the old
+ * workers stay. */
 static void give_up_reload(struct tg_children *c)
 {
 	uint32_t i;
@@ -183,7 +189,8 @@ static void bury(struct tg_children *c, uint32_t slot, int status)
 	atomic_fetch_add(&c->s.scoreboard->respawns, 1);
 	if (!retired && tg_clock_ms() - dead.born_ms < YOUNG_MS)
 		slow_down(c);
-	if (c->reloading && dead.generation == c->generation && !dead.ready && census(c).fresh_ready == 0)
+	if (c->reloading && dead.generation == c->generation && !dead.ready &&
+		census(c).fresh_ready == 0)
 		give_up_reload(c);
 }
 
@@ -224,7 +231,9 @@ static void end_replaced(struct tg_children *c)
 		for (child = c->child; child < c->child + c->slots; child++) {
 			if (!child->pid || child->term_ms || child->generation == c->generation)
 				continue;
-			if (!pick || atomic_load(&c->s.scoreboard->slot[child - c->child].state) == TG_SLOT_IDLE)
+			if (!pick ||
+				atomic_load(&c->s.scoreboard->slot[child - c->child].state) ==
+					TG_SLOT_IDLE)
 				pick = child;
 		}
 		assert(pick);
@@ -240,10 +249,12 @@ static void kill_late(struct tg_children *c)
 
 	for (i = 0; i < c->slots; i++) {
 		child = &c->child[i];
-		if (!child->pid || !child->term_ms || child->killed || now - child->term_ms < c->s.stop_ms)
+		if (!child->pid || !child->term_ms || child->killed ||
+			now - child->term_ms < c->s.stop_ms)
 			continue;
-		tg_log(TG_LOG_WARNING, "worker.kill", "pid=%d slot=%u route=%s reason=\"did not leave in time\"", child->pid, i,
-		    tg_app_route_name(c->s.app, atomic_load(&c->s.scoreboard->slot[i].route)));
+		tg_log(TG_LOG_WARNING, "worker.kill",
+			"pid=%d slot=%u route=%s reason=\"did not leave in time\"", child->pid, i,
+			tg_app_route_name(c->s.app, atomic_load(&c->s.scoreboard->slot[i].route)));
 		child->killed = true;
 		kill(child->pid, SIGKILL);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * main: the command line of a program that is master and workers. Promises that a worker reads the same words as its master. */
+ * main: the command line of a program that is master and workers. Promises that a worker reads the
+ * same words as its master. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,8 @@ static const char usage[] =
 	"  -t              check the settings and what they lead to, then leave\n"
 	"  --version       print the version\n"
 	"  --help          print this\n"
-	"signals: TERM, INT stop (twice: at once), HUP replaces the workers, USR1 logs what they do\n"
+	"signals: TERM, INT stop (twice: at once), HUP replaces the workers, USR1 logs what they "
+	"do\n"
 	"exit: 0 done, 64 usage, 70 bug, 75 try again later, 78 configuration\n";
 
 struct words {
@@ -89,7 +91,8 @@ int tg_proc_main(const struct tg_app *app, int argc, char **argv)
 	struct words words;
 	struct tg_error err;
 
-	/* Before anything else: what a worker logs while it starts may meet a closed pipe, and TERM must wait until it is asked for. */
+	/* Before anything else: what a worker logs while it starts may meet a closed pipe, and TERM
+	 * must wait until it is asked for. */
 	if (slot)
 		tg_signals_block();
 	tg_log_open(app->program, TG_LOG_INFO, false);
@@ -98,7 +101,8 @@ int tg_proc_main(const struct tg_app *app, int argc, char **argv)
 		return words.exit_code;
 	if (tg_conf_load(words.config, &err) != TG_OK)
 		return failed("settings", &err);
-	tg_log_open(app->program, level_of(tg_conf_text(TG_CONF_LOG_LEVEL)), strcmp(tg_conf_text(TG_CONF_LOG_FORMAT), "json") == 0);
+	tg_log_open(app->program, level_of(tg_conf_text(TG_CONF_LOG_LEVEL)),
+		strcmp(tg_conf_text(TG_CONF_LOG_FORMAT), "json") == 0);
 	if (slot)
 		return tg_worker_main(app, slot);
 	return words.test ? test_only(app) : tg_master_main(app, argv);

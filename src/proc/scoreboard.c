@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * scoreboard: owns the memory that master and workers share. Promises that it never changes its size and that counting takes no
- * lock, so that a worker which is killed at any point leaves nothing held. Its buckets are counted singly, not summed up. */
+ * scoreboard: owns the memory that master and workers share. Promises that it never changes its
+ * size and that counting takes no lock, so that a worker which is killed at any point leaves
+ * nothing held. Its buckets are counted singly, not summed up. */
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -10,10 +11,14 @@
 #include "taskgate/base/clock.h"
 #include "taskgate/base/log.h"
 
-const double tg_bucket_bounds_ms[TG_BUCKETS - 1] = { 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 5000 };
+const double tg_bucket_bounds_ms[TG_BUCKETS - 1] = { 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250,
+	500, 1000, 5000 };
 
 static const char *const state_words[] = {
-	[TG_SLOT_EMPTY] = "empty", [TG_SLOT_STARTING] = "starting", [TG_SLOT_IDLE] = "idle", [TG_SLOT_BUSY] = "busy",
+	[TG_SLOT_EMPTY] = "empty",
+	[TG_SLOT_STARTING] = "starting",
+	[TG_SLOT_IDLE] = "idle",
+	[TG_SLOT_BUSY] = "busy",
 	[TG_SLOT_STOPPING] = "stopping",
 };
 
@@ -31,7 +36,8 @@ static bool fill(int fd, uint32_t slots)
 {
 	if (ftruncate(fd, (off_t)size_of(slots)) != 0)
 		return false;
-	if (pwrite(fd, &slots, sizeof slots, offsetof(struct tg_scoreboard, slots)) != (ssize_t)sizeof slots)
+	if (pwrite(fd, &slots, sizeof slots, offsetof(struct tg_scoreboard, slots)) !=
+		(ssize_t)sizeof slots)
 		return false;
 	return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0;
 }
@@ -47,7 +53,8 @@ int tg_scoreboard_create(uint32_t slots)
 	return fd;
 }
 
-/* The seals tell our memory from any other file; without them a file could shrink under the mapping. */
+/* The seals tell our memory from any other file; without them a file could shrink under the
+ * mapping. */
 struct tg_scoreboard *tg_scoreboard_map(int fd)
 {
 	const int wanted = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
@@ -55,7 +62,8 @@ struct tg_scoreboard *tg_scoreboard_map(int fd)
 	int seals = fcntl(fd, F_GET_SEALS);
 	struct stat st;
 
-	if (seals < 0 || (seals & wanted) != wanted || fstat(fd, &st) != 0 || st.st_size < (off_t)sizeof *board)
+	if (seals < 0 || (seals & wanted) != wanted || fstat(fd, &st) != 0 ||
+		st.st_size < (off_t)sizeof *board)
 		return NULL;
 	board = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (board == MAP_FAILED)
@@ -115,12 +123,19 @@ void tg_scoreboard_log(struct tg_scoreboard *board, const struct tg_app *app)
 		if (state == TG_SLOT_EMPTY || state > TG_SLOT_STOPPING)
 			continue;
 		in_state[state]++;
-		tg_log(TG_LOG_INFO, "scoreboard.slot", "slot=%u pid=%d state=%s for_ms=%lld route=%s requests=%llu", i,
-		    atomic_load(&slot->pid), state_words[state], (long long)(now - atomic_load(&slot->since_ms)),
-		    tg_app_route_name(app, atomic_load(&slot->route)), (unsigned long long)atomic_load(&slot->requests));
+		tg_log(TG_LOG_INFO, "scoreboard.slot",
+			"slot=%u pid=%d state=%s for_ms=%lld route=%s requests=%llu", i,
+			atomic_load(&slot->pid), state_words[state],
+			(long long)(now - atomic_load(&slot->since_ms)),
+			tg_app_route_name(app, atomic_load(&slot->route)),
+			(unsigned long long)atomic_load(&slot->requests));
 	}
-	tg_log(TG_LOG_INFO, "scoreboard", "starting=%u idle=%u busy=%u stopping=%u respawns=%llu crashes=%llu reconnects=%llu up_ms=%lld",
-	    in_state[TG_SLOT_STARTING], in_state[TG_SLOT_IDLE], in_state[TG_SLOT_BUSY], in_state[TG_SLOT_STOPPING],
-	    (unsigned long long)atomic_load(&board->respawns), (unsigned long long)atomic_load(&board->crashes),
-	    (unsigned long long)atomic_load(&board->reconnects), (long long)(now - atomic_load(&board->started_ms)));
+	tg_log(TG_LOG_INFO, "scoreboard",
+		"starting=%u idle=%u busy=%u stopping=%u respawns=%llu crashes=%llu "
+		"reconnects=%llu up_ms=%lld",
+		in_state[TG_SLOT_STARTING], in_state[TG_SLOT_IDLE], in_state[TG_SLOT_BUSY],
+		in_state[TG_SLOT_STOPPING], (unsigned long long)atomic_load(&board->respawns),
+		(unsigned long long)atomic_load(&board->crashes),
+		(unsigned long long)atomic_load(&board->reconnects),
+		(long long)(now - atomic_load(&board->started_ms)));
 }

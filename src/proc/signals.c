@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * signals: there is no handler anywhere. Signals stay blocked and are fetched where it suits: by the master with sigtimedwait, by
- * a worker through a descriptor beside the listening socket. So none interrupts libfcgi, libpq or an allocation, and none is
- * missed under load: ppoll and epoll_pwait look at pending signals only when no descriptor is ready, and a worker whose
- * socket is always ready would never see TERM. */
+ * signals: there is no handler anywhere. Signals stay blocked and are fetched where it suits: by
+ * the master with sigtimedwait, by a worker through a descriptor beside the listening socket. So
+ * none interrupts libfcgi, libpq or an allocation, and none is missed under load: ppoll and
+ * epoll_pwait look at pending signals only when no descriptor is ready, and a worker whose socket
+ * is always ready would never see TERM. */
 #include <errno.h>
 #include <sys/signalfd.h>
 
@@ -10,8 +11,8 @@
 #include "taskgate/base/clock.h"
 
 static const int left_alone[] = {
-	SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT,       /* faults */
-	SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT,                     /* a person at a terminal */
+	SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, /* faults */
+	SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, /* a person at a terminal */
 };
 static const int masters[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD };
 
@@ -26,7 +27,8 @@ void tg_signals_block(void)
 		sigdelset(&set, left_alone[i]);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
-	/* Whoever started us may have ignored these (nohup does), and an ignored signal is dropped even while blocked. */
+	/* Whoever started us may have ignored these (nohup does), and an ignored signal is dropped
+	 * even while blocked. */
 	for (i = 0; i < sizeof masters / sizeof masters[0]; i++)
 		sigaction(masters[i], &plain, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * spawn: how a worker comes and how its end is told. Promises that a worker is a fresh program which has inherited the listening
- * socket, the scoreboard and the standard descriptors, nothing else, and which is told when its master dies. */
+ * spawn: how a worker comes and how its end is told. Promises that a worker is a fresh program
+ * which has inherited the listening socket, the scoreboard and the standard descriptors, nothing
+ * else, and which is told when its master dies. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,8 @@
 #include "proc_internal.h"
 #include "taskgate/base/log.h"
 
-/* In the new process, until it is another program. The parent may have died before prctl could ask for the signal. */
+/* In the new process, until it is another program. The parent may have died before prctl could ask
+ * for the signal. */
 static _Noreturn void become_worker(const struct tg_children_setup *s, uint32_t slot, pid_t master)
 {
 	char text[16];
@@ -23,7 +25,8 @@ static _Noreturn void become_worker(const struct tg_children_setup *s, uint32_t 
 	atomic_store(&s->scoreboard->slot[slot].pid, getpid());
 	snprintf(text, sizeof text, "%u", slot);
 	if (dup2(s->listen_fd, TG_LISTEN_FD) < 0 || dup2(s->scoreboard_fd, TG_SCOREBOARD_FD) < 0 ||
-	    close_range(TG_SCOREBOARD_FD + 1, ~0U, 0) != 0 || setenv(TG_WORKER_ENV, text, 1) != 0)
+		close_range(TG_SCOREBOARD_FD + 1, ~0U, 0) != 0 ||
+		setenv(TG_WORKER_ENV, text, 1) != 0)
 		_exit(75);
 	execv(s->self, s->argv);
 	tg_log(TG_LOG_ERROR, "worker.exec", "file=\"%s\" error=\"%s\"", s->self, strerror(errno));
@@ -51,16 +54,19 @@ void tg_worker_log_end(const struct tg_children_setup *s, uint32_t slot, int sta
 	int pid = atomic_load(&shown->pid);
 
 	if (killed || (WIFEXITED(status) && WEXITSTATUS(status) == 0)) {
-		tg_log(TG_LOG_DEBUG, "worker.end", "pid=%d slot=%u requests=%llu", pid, slot, requests);
+		tg_log(TG_LOG_DEBUG, "worker.end", "pid=%d slot=%u requests=%llu", pid, slot,
+			requests);
 		return;
 	}
 	atomic_fetch_add(&s->scoreboard->crashes, 1);
 	if (WIFSIGNALED(status)) {
 		name = sigabbrev_np(WTERMSIG(status));
-		tg_log(TG_LOG_ERROR, "worker.crash", "pid=%d slot=%u signal=SIG%s route=%s requests=%llu", pid, slot,
-		    name ? name : "?", route, requests);
+		tg_log(TG_LOG_ERROR, "worker.crash",
+			"pid=%d slot=%u signal=SIG%s route=%s requests=%llu", pid, slot,
+			name ? name : "?", route, requests);
 	} else {
-		tg_log(TG_LOG_ERROR, "worker.crash", "pid=%d slot=%u exit=%d route=%s requests=%llu", pid, slot,
-		    WEXITSTATUS(status), route, requests);
+		tg_log(TG_LOG_ERROR, "worker.crash",
+			"pid=%d slot=%u exit=%d route=%s requests=%llu", pid, slot,
+			WEXITSTATUS(status), route, requests);
 	}
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * worker: one process that serves one request at a time. Promises to finish a request that it has accepted before it obeys TERM,
- * and to leave no connection behind that the kernel has woken it for. Never starts as a worker by the environment alone. */
+ * worker: one process that serves one request at a time. Promises to finish a request that it has
+ * accepted before it obeys TERM, and to leave no connection behind that the kernel has woken it
+ * for. Never starts as a worker by the environment alone. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -24,7 +25,7 @@ struct worker {
 	struct tg_fcgi *fcgi;
 	int epoll_fd, signal_fd;
 	pid_t master;
-	long long left;        /* requests until it retires */
+	long long left; /* requests until it retires */
 	int64_t tick_at;
 	bool leave;
 };
@@ -40,13 +41,15 @@ static bool is_listener(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
 }
 
-/* The master writes the pid into the slot before it executes us: no other process passes for a worker. */
+/* The master writes the pid into the slot before it executes us: no other process passes for a
+ * worker. */
 static struct tg_slot *own_slot(struct tg_scoreboard *board, const char *text)
 {
 	char *end;
 	unsigned long n = strtoul(text, &end, 10);
 
-	if (end == text || *end || n >= board->slots || atomic_load(&board->slot[n].pid) != getpid())
+	if (end == text || *end || n >= board->slots ||
+		atomic_load(&board->slot[n].pid) != getpid())
 		return NULL;
 	return &board->slot[n];
 }
@@ -58,20 +61,22 @@ static bool watch(int epoll_fd, int fd, uint32_t events)
 	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-/* EPOLLEXCLUSIVE wakes one worker for a connection. Requests a second through nginx and context switches a request, constant answer,
- * 8 workers, 2 cores that had other work too, two runs of 2 s each, for 1, 8 and 64 connections:
- *   EPOLLEXCLUSIVE   7,800 (2.5)  9,500 (1.0)   14,100 (1.5) 21,800 (1.4)   16,800 (1.5) 22,300 (1.4)
- *   plain epoll      6,200 (9.2)  7,900 (8.7)   10,500 (9.0) 13,300 (9.4)    9,600 (9.7) 13,300 (9.5)
- *   ppoll            7,200 (9.7)  7,400 (9.5)   21,100 (2.1)  9,900 (9.4)   19,100 (2.9) 23,500 (1.3)
- * The rates are noisy, and ppoll keeps up where all workers are busy; the switches decide. */
+/* EPOLLEXCLUSIVE wakes one worker for a connection. Requests a second through nginx and context
+ * switches a request, constant answer, 8 workers, 2 cores that had other work too, two runs of 2 s
+ * each, for 1, 8 and 64 connections: EPOLLEXCLUSIVE   7,800 (2.5)  9,500 (1.0)   14,100 (1.5)
+ * 21,800 (1.4)   16,800 (1.5) 22,300 (1.4) plain epoll      6,200 (9.2)  7,900 (8.7)   10,500 (9.0)
+ * 13,300 (9.4)    9,600 (9.7) 13,300 (9.5) ppoll            7,200 (9.7)  7,400 (9.5)   21,100 (2.1)
+ * 9,900 (9.4)   19,100 (2.9) 23,500 (1.3) The rates are noisy, and ppoll keeps up where all workers
+ * are busy; the switches decide. */
 static bool open_descriptors(struct worker *w)
 {
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	w->signal_fd = tg_signals_fd();
 	w->fcgi = tg_fcgi_new(TG_LISTEN_FD);
-	tg_signals_block();      /* again: libfcgi's set-up installs handlers of its own */
-	return w->fcgi && w->epoll_fd >= 0 && w->signal_fd >= 0 && watch(w->epoll_fd, w->signal_fd, EPOLLIN) &&
-	    watch(w->epoll_fd, TG_LISTEN_FD, EPOLLIN | EPOLLEXCLUSIVE);
+	tg_signals_block(); /* again: libfcgi's set-up installs handlers of its own */
+	return w->fcgi && w->epoll_fd >= 0 && w->signal_fd >= 0 &&
+		watch(w->epoll_fd, w->signal_fd, EPOLLIN) &&
+		watch(w->epoll_fd, TG_LISTEN_FD, EPOLLIN | EPOLLEXCLUSIVE);
 }
 
 static void wait_for_work(struct worker *w)
@@ -101,7 +106,8 @@ static bool serve_one(struct worker *w)
 	return true;
 }
 
-/* The parent-death signal may be lost where the program has capabilities; a changed parent says the same. */
+/* The parent-death signal may be lost where the program has capabilities; a changed parent says the
+ * same. */
 static void tick(struct worker *w)
 {
 	int64_t now = tg_clock_ms();
@@ -122,9 +128,10 @@ static bool listener_is_shut(void)
 	return poll(&p, 1, 0) == 1 && p.revents & POLLHUP;
 }
 
-/* The socket is tried after each tick too: a sibling that the kernel woke may have died before it could accept.
- * Leaving, the worker first goes out of the kernel's list, then takes what it may have been woken for. Where the master has shut the
- * socket, nothing new comes, and all workers together take what is left. */
+/* The socket is tried after each tick too: a sibling that the kernel woke may have died before it
+ * could accept. Leaving, the worker first goes out of the kernel's list, then takes what it may
+ * have been woken for. Where the master has shut the socket, nothing new comes, and all workers
+ * together take what is left. */
 static void serve_until_told(struct worker *w)
 {
 	bool more;
@@ -156,14 +163,16 @@ static long long requests_to_serve(void)
 int tg_worker_main(const struct tg_app *app, const char *slot_text)
 {
 	struct worker w = { .app = app, .master = getppid() };
-	struct tg_scoreboard *board = is_listener(TG_LISTEN_FD) ? tg_scoreboard_map(TG_SCOREBOARD_FD) : NULL;
+	struct tg_scoreboard *board =
+		is_listener(TG_LISTEN_FD) ? tg_scoreboard_map(TG_SCOREBOARD_FD) : NULL;
 	struct tg_error err;
 	enum tg_rc rc;
 
 	if (board)
 		w.slot = own_slot(board, slot_text);
 	if (!w.slot) {
-		rc = tg_fail(&err, TG_E_INVALID, TG_WORKER_ENV, TG_WORKER_ENV " is set by the master alone");
+		rc = tg_fail(&err, TG_E_INVALID, TG_WORKER_ENV,
+			TG_WORKER_ENV " is set by the master alone");
 		tg_log_error(TG_LOG_ERROR, "worker", &err);
 		return tg_error_row(rc)->exit_code;
 	}
@@ -171,7 +180,9 @@ int tg_worker_main(const struct tg_app *app, const char *slot_text)
 	fcntl(TG_LISTEN_FD, F_SETFD, FD_CLOEXEC);
 	fcntl(TG_SCOREBOARD_FD, F_SETFD, FD_CLOEXEC);
 	w.left = requests_to_serve();
-	rc = open_descriptors(&w) ? TG_OK : tg_fail(&err, TG_E_UNAVAILABLE, NULL, "no descriptors for a worker");
+	rc = open_descriptors(&w)
+		? TG_OK
+		: tg_fail(&err, TG_E_UNAVAILABLE, NULL, "no descriptors for a worker");
 	if (rc == TG_OK && app->worker_init)
 		rc = app->worker_init(board, w.slot, &err);
 	if (rc == TG_OK) {

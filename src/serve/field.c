@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * field: checks one value by its row and turns it into a statement parameter. Owns the wording of field errors; promises that what passes fits
- * the column it goes to. Where values come from is for fields.c. It never touches the database. */
+ * field: checks one value by its row and turns it into a statement parameter. Owns the wording of
+ * field errors; promises that what passes fits the column it goes to. Where values come from is for
+ * fields.c. It never touches the database. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -17,7 +18,8 @@ static bool all_of(const char *s, size_t n, size_t max, const char *also)
 	for (size_t i = 0; i < n; i++) {
 		char c = s[i];
 
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c != '\0' && strchr(also, c) != NULL)))
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+			    (c != '\0' && strchr(also, c) != NULL)))
 			return false;
 	}
 	return true;
@@ -30,7 +32,8 @@ bool tg_is_entity(const char *s, size_t n)
 
 bool tg_is_type(const char *s, size_t n)
 {
-	return all_of(s, n, 64, "_.:-") && ((s[0] >= 'a' && s[0] <= 'z') || (s[0] >= 'A' && s[0] <= 'Z'));
+	return all_of(s, n, 64, "_.:-") &&
+		((s[0] >= 'a' && s[0] <= 'z') || (s[0] >= 'A' && s[0] <= 'Z'));
 }
 
 bool tg_is_uuid(const char *s, size_t n)
@@ -40,7 +43,8 @@ bool tg_is_uuid(const char *s, size_t n)
 
 bool tg_is_phone(const char *s, size_t n)
 {
-	return n >= 8 && n <= 16 && s[0] == '+' && s[1] >= '1' && s[1] <= '9' && strspn(s + 1, "0123456789") == n - 1;
+	return n >= 8 && n <= 16 && s[0] == '+' && s[1] >= '1' && s[1] <= '9' &&
+		strspn(s + 1, "0123456789") == n - 1;
 }
 
 static bool is_label(const char *s, size_t n)
@@ -64,14 +68,17 @@ bool tg_is_line(const char *s, size_t n)
 {
 	/* U+0080 to U+009F are controls as well, and PostgreSQL takes them for such. */
 	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f || ((unsigned char)s[i] == 0xC2 && i + 1 < n && (unsigned char)s[i + 1] < 0xA0))
+		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f ||
+			((unsigned char)s[i] == 0xC2 && i + 1 < n &&
+				(unsigned char)s[i + 1] < 0xA0))
 			return false;
 	return true;
 }
 
 const char *field_name(const struct field_check *c)
 {
-	return c->within == NULL ? c->f->name : tg_arena_printf(c->arena, "%s.%s", c->within, c->f->name);
+	return c->within == NULL ? c->f->name
+				 : tg_arena_printf(c->arena, "%s.%s", c->within, c->f->name);
 }
 
 static enum tg_rc wrong(const struct field_check *c, const char *why)
@@ -119,7 +126,8 @@ static enum tg_rc check_words(const struct field_check *c, const char *s)
 	return wrong(c, list.data);
 }
 
-/* Nothing where something must be: the reason is that of a field which is not there, where the row has one. */
+/* Nothing where something must be: the reason is that of a field which is not there, where the row
+ * has one. */
 static enum tg_rc field_empty(const struct field_check *c)
 {
 	enum tg_rc rc = wrong(c, "must not be empty");
@@ -138,7 +146,8 @@ static enum tg_rc check_string(const struct field_check *c, const char *s, size_
 		return field_empty(c);
 	if (c->f->test != NULL && !c->f->test(s, n))
 		return wrong(c, c->f->shape);
-	if (c->f->words == NULL && c->f->max > 0 && ((long long)length < c->f->min || (long long)length > c->f->max))
+	if (c->f->words == NULL && c->f->max > 0 &&
+		((long long)length < c->f->min || (long long)length > c->f->max))
 		return length == 0 ? field_empty(c) : wrong_bounds(c, "a text of");
 	return set(c, s, n);
 }
@@ -200,7 +209,8 @@ static enum tg_rc check_integer(const struct field_check *c, const char *s)
 
 static enum tg_rc check_strings(const struct field_check *c, json_object *array)
 {
-	size_t n = json_object_array_length(array), most = c->f->item_max > 0 ? (size_t)c->f->item_max : 100;
+	size_t n = json_object_array_length(array),
+	       most = c->f->item_max > 0 ? (size_t)c->f->item_max : 100;
 	struct tg_buf b;
 
 	if (n == 0 && c->f->min > 0)
@@ -220,9 +230,12 @@ static enum tg_rc check_strings(const struct field_check *c, json_object *array)
 		len = (size_t)json_object_get_string_len(item);
 		length = tg_utf8_length(s, len);
 		if (length < 1 || length > most)
-			return wrong(c, tg_arena_printf(c->arena, "must hold strings of 1 to %zu characters", most));
+			return wrong(c,
+				tg_arena_printf(c->arena,
+					"must hold strings of 1 to %zu characters", most));
 		if (c->f->test != NULL && !c->f->test(s, len))
-			return wrong(c, tg_arena_printf(c->arena, "%s; %.64s is none", c->f->shape, s));
+			return wrong(
+				c, tg_arena_printf(c->arena, "%s; %.64s is none", c->f->shape, s));
 		if (i > 0)
 			tg_buf_puts(&b, ",");
 		tg_buf_array_item(&b, s, len);
@@ -232,15 +245,18 @@ static enum tg_rc check_strings(const struct field_check *c, json_object *array)
 }
 
 /* Free JSON goes on as it was sent: the scanner has vouched for these bytes. */
-static enum tg_rc check_raw(const struct field_check *c, const struct tg_json_member *m, const char *text, size_t most)
+static enum tg_rc check_raw(
+	const struct field_check *c, const struct tg_json_member *m, const char *text, size_t most)
 {
 	if (m->len > most)
-		return tg_fail_reason(c->err, TG_E_TOOLARGE, c->f->reason != NULL ? c->f->reason : "", field_name(c), "%s must not be larger than %zu bytes",
-		    field_name(c), most);
+		return tg_fail_reason(c->err, TG_E_TOOLARGE,
+			c->f->reason != NULL ? c->f->reason : "", field_name(c),
+			"%s must not be larger than %zu bytes", field_name(c), most);
 	return set(c, tg_arena_strndup(c->arena, text + m->start, m->len), m->len);
 }
 
-enum tg_rc field_check_json(const struct field_check *c, const struct tg_json_member *m, const char *text, struct json_object *value)
+enum tg_rc field_check_json(const struct field_check *c, const struct tg_json_member *m,
+	const char *text, struct json_object *value)
 {
 	const char *s = m->type == 's' ? json_object_get_string(value) : NULL;
 	size_t n = m->type == 's' ? (size_t)json_object_get_string_len(value) : 0;
@@ -261,13 +277,15 @@ enum tg_rc field_check_json(const struct field_check *c, const struct tg_json_me
 			return wrong(c, "must be true or false");
 		return json_object_get_boolean(value) ? set(c, "t", 1) : set(c, "f", 1);
 	case TG_OBJECT:
-		return m->type != 'o' ? wrong(c, "must be an object") : check_raw(c, m, text, TG_FREE_OBJECT_MAX);
+		return m->type != 'o' ? wrong(c, "must be an object")
+				      : check_raw(c, m, text, TG_FREE_OBJECT_MAX);
 	case TG_ANY:
 		return check_raw(c, m, text, (size_t)c->f->max);
 	case TG_STRINGS:
 		return m->type != 'a' ? wrong(c, "must be an array") : check_strings(c, value);
 	case TG_ARRAY:
-		return m->type != 'a' ? wrong(c, "must be an array") : check_raw(c, m, text, (size_t)c->f->max);
+		return m->type != 'a' ? wrong(c, "must be an array")
+				      : check_raw(c, m, text, (size_t)c->f->max);
 	}
 	abort();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * fields: takes the fields of a request from its path, query, form or body, one by one, in the order of their rows. Promises that the first one at fault is
- * told with its place in the body, and that what it gives outlives json-c's document. What a value must be is for field.c. */
+ * fields: takes the fields of a request from its path, query, form or body, one by one, in the
+ * order of their rows. Promises that the first one at fault is told with its place in the body, and
+ * that what it gives outlives json-c's document. What a value must be is for field.c. */
 #include <assert.h>
 #include <json-c/json.h>
 #include <string.h>
@@ -11,13 +12,15 @@ static enum tg_rc default_of(const struct field_check *c)
 {
 	if (c->f->required)
 		return tg_error_set_reason(c->err, c->f->missing != NULL ? c->f->missing : "",
-		    tg_fail(c->err, TG_E_INVALID, field_name(c), "%s is required", field_name(c)));
+			tg_fail(c->err, TG_E_INVALID, field_name(c), "%s is required",
+				field_name(c)));
 	c->v->text = c->f->def;
 	c->v->len = c->f->def == NULL ? 0 : strlen(c->f->def);
 	return TG_OK;
 }
 
-static enum tg_rc check_outside(const struct field_check *c, struct tg_request *rq, const char *const *names, const char *const *values, size_t n)
+static enum tg_rc check_outside(const struct field_check *c, struct tg_request *rq,
+	const char *const *names, const char *const *values, size_t n)
 {
 	const char *s = NULL;
 	bool bad = false;
@@ -32,7 +35,8 @@ static enum tg_rc check_outside(const struct field_check *c, struct tg_request *
 		s = tg_request_query(rq, c->f->name, &bad);
 	}
 	if (bad)
-		return tg_fail(c->err, TG_E_INVALID, c->f->name, "%s is not properly percent-encoded UTF-8", c->f->name);
+		return tg_fail(c->err, TG_E_INVALID, c->f->name,
+			"%s is not properly percent-encoded UTF-8", c->f->name);
 	if (s == NULL)
 		return default_of(c);
 	c->v->given = true;
@@ -54,7 +58,8 @@ static json_object *parse(const char *text, size_t len)
 	return root;
 }
 
-static enum tg_rc check_member(const struct field_check *c, const struct tg_json_scan *scan, json_object *root)
+static enum tg_rc check_member(
+	const struct field_check *c, const struct tg_json_scan *scan, json_object *root)
 {
 	const struct tg_json_member *m = tg_json_member(scan, c->f->name);
 	enum tg_rc rc;
@@ -69,19 +74,24 @@ static enum tg_rc check_member(const struct field_check *c, const struct tg_json
 	return rc;
 }
 
-static enum tg_rc scan_body(struct tg_request *rq, unsigned flags, struct tg_json_scan *scan, struct tg_error *err)
+static enum tg_rc scan_body(
+	struct tg_request *rq, unsigned flags, struct tg_json_scan *scan, struct tg_error *err)
 {
 	if (rq->body_len == 0)
-		return tg_fail(err, TG_E_INVALID, NULL, "the body is empty; a JSON object is wanted");
+		return tg_fail(
+			err, TG_E_INVALID, NULL, "the body is empty; a JSON object is wanted");
 	if (!tg_json_scan(rq->arena, rq->body, rq->body_len, flags, scan))
-		return tg_fail(err, TG_E_INVALID, NULL, "malformed JSON at byte %zu (line %zu, column %zu): %s", scan->at, scan->line, scan->column, scan->why);
+		return tg_fail(err, TG_E_INVALID, NULL,
+			"malformed JSON at byte %zu (line %zu, column %zu): %s", scan->at,
+			scan->line, scan->column, scan->why);
 	if (scan->type != 'o')
 		return tg_fail(err, TG_E_INVALID, NULL, "the body must be a JSON object");
 	return TG_OK;
 }
 
-enum tg_rc tg_fields_check(const struct tg_field *fields, size_t n, struct tg_request *rq, const char *const *path_names,
-    const char *const *path_values, size_t n_path, unsigned json_flags, struct tg_value *values, struct tg_error *err)
+enum tg_rc tg_fields_check(const struct tg_field *fields, size_t n, struct tg_request *rq,
+	const char *const *path_names, const char *const *path_values, size_t n_path,
+	unsigned json_flags, struct tg_value *values, struct tg_error *err)
 {
 	struct tg_json_scan scan = { 0 };
 	json_object *root = NULL;
@@ -106,8 +116,9 @@ enum tg_rc tg_fields_check(const struct tg_field *fields, size_t n, struct tg_re
 	return rc;
 }
 
-enum tg_rc tg_fields_object(const struct tg_field *fields, size_t n, struct tg_arena *arena, const char *text, size_t len, const char *within,
-    struct tg_value *values, struct tg_error *err)
+enum tg_rc tg_fields_object(const struct tg_field *fields, size_t n, struct tg_arena *arena,
+	const char *text, size_t len, const char *within, struct tg_value *values,
+	struct tg_error *err)
 {
 	struct tg_json_scan scan;
 	json_object *root;
@@ -118,23 +129,29 @@ enum tg_rc tg_fields_object(const struct tg_field *fields, size_t n, struct tg_a
 		return tg_fail(err, TG_E_INVALID, within, "%s must be an object", within);
 	root = parse(text, len);
 	for (size_t i = 0; rc == TG_OK && i < n; i++)
-		rc = check_member(&(struct field_check){ &fields[i], within, arena, &values[i], err }, &scan, root);
+		rc = check_member(
+			&(struct field_check){ &fields[i], within, arena, &values[i], err }, &scan,
+			root);
 	json_object_put(root);
 	return rc;
 }
 
-enum tg_rc tg_fields_items(const struct tg_field *fields, size_t n, struct tg_arena *arena, const char *text, size_t len, const char *within, size_t most,
-    struct tg_value **values, size_t *count, struct tg_error *err)
+enum tg_rc tg_fields_items(const struct tg_field *fields, size_t n, struct tg_arena *arena,
+	const char *text, size_t len, const char *within, size_t most, struct tg_value **values,
+	size_t *count, struct tg_error *err)
 {
 	struct tg_json_scan scan;
 	enum tg_rc rc = TG_OK;
 
-	if (!tg_json_scan(arena, text, len, TG_JSON_STRICT, &scan) || scan.type != 'a' || scan.n > most)
-		return tg_fail(err, TG_E_INVALID, within, "%s must be an array of at most %zu objects", within, most);
+	if (!tg_json_scan(arena, text, len, TG_JSON_STRICT, &scan) || scan.type != 'a' ||
+		scan.n > most)
+		return tg_fail(err, TG_E_INVALID, within,
+			"%s must be an array of at most %zu objects", within, most);
 	*count = scan.n;
 	*values = tg_arena_zalloc(arena, scan.n * n * sizeof **values);
 	for (size_t i = 0; rc == TG_OK && i < scan.n; i++)
-		rc = tg_fields_object(fields, n, arena, text + scan.members[i].start, scan.members[i].len, tg_arena_printf(arena, "%s[%zu]", within, i),
-		    *values + i * n, err);
+		rc = tg_fields_object(fields, n, arena, text + scan.members[i].start,
+			scan.members[i].len, tg_arena_printf(arena, "%s[%zu]", within, i),
+			*values + i * n, err);
 	return rc;
 }

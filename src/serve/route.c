@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT
- * route: finds the row for a request. Owns the list of APIs; promises that static segments win over {…}, that a path with other methods only
- * is told apart from no path at all, and that Allow comes from the table. */
+ * route: finds the row for a request. Owns the list of APIs; promises that static segments win over
+ * {…}, that a path with other methods only is told apart from no path at all, and that Allow comes
+ * from the table. */
 #include <assert.h>
 #include <string.h>
 
 #include "taskgate/serve/route.h"
 
-extern const struct tg_api tg_api_disposition, tg_api_voicemail, tg_api_callback, tg_api_sms, tg_api_email, tg_api_calls, tg_api_twilio, tg_api_ops, tg_api_work;
+extern const struct tg_api tg_api_disposition, tg_api_voicemail, tg_api_callback, tg_api_sms,
+	tg_api_email, tg_api_calls, tg_api_twilio, tg_api_ops, tg_api_work;
 
-const struct tg_api *const tg_apis[] = { &tg_api_disposition, &tg_api_voicemail, &tg_api_callback, &tg_api_sms, &tg_api_email, &tg_api_calls, &tg_api_twilio,
-	&tg_api_ops, &tg_api_work };
+const struct tg_api *const tg_apis[] = { &tg_api_disposition, &tg_api_voicemail, &tg_api_callback,
+	&tg_api_sms, &tg_api_email, &tg_api_calls, &tg_api_twilio, &tg_api_ops, &tg_api_work };
 const size_t tg_n_apis = sizeof tg_apis / sizeof tg_apis[0];
 
 const char *tg_method_word(enum tg_method m)
 {
-	static const char *const words[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" };
+	static const char *const words[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE",
+		"OPTIONS" };
 
 	return words[m];
 }
@@ -53,7 +56,8 @@ static int prefix_fits(const struct tg_request *rq, const char *prefix)
 	while (*prefix == '/') {
 		size_t len = strcspn(++prefix, "/");
 
-		if ((size_t)n >= rq->segments || strlen(rq->segment[n]) != len || memcmp(rq->segment[n], prefix, len) != 0)
+		if ((size_t)n >= rq->segments || strlen(rq->segment[n]) != len ||
+			memcmp(rq->segment[n], prefix, len) != 0)
 			return -1;
 		prefix += len;
 		n++;
@@ -61,7 +65,8 @@ static int prefix_fits(const struct tg_request *rq, const char *prefix)
 	return n;
 }
 
-/* How well a path fits: -1 not at all, else the number of its static segments. Captures go to call. */
+/* How well a path fits: -1 not at all, else the number of its static segments. Captures go to call.
+ */
 static int path_fits(struct tg_exchange *c, const char *path, size_t from)
 {
 	int fixed = 0;
@@ -75,7 +80,8 @@ static int path_fits(struct tg_exchange *c, const char *path, size_t from)
 		if (*path == '{') {
 			c->path_names[c->n_path] = tg_arena_strndup(c->arena, path + 1, len - 2);
 			c->path_values[c->n_path++] = c->rq->segment[from];
-		} else if (strlen(c->rq->segment[from]) == len && memcmp(c->rq->segment[from], path, len) == 0) {
+		} else if (strlen(c->rq->segment[from]) == len &&
+			memcmp(c->rq->segment[from], path, len) == 0) {
 			fixed++;
 		} else {
 			return -1;
@@ -87,10 +93,11 @@ static int path_fits(struct tg_exchange *c, const char *path, size_t from)
 
 struct best {
 	int index, fixed;
-	unsigned methods;          /* of the paths with the most static segments */
+	unsigned methods; /* of the paths with the most static segments */
 };
 
-static void consider(struct tg_exchange *c, const struct tg_api *api, const char *prefix, int from, int base, struct best *best)
+static void consider(struct tg_exchange *c, const struct tg_api *api, const char *prefix, int from,
+	int base, struct best *best)
 {
 	enum tg_method wanted = c->rq->method == TG_HEAD ? TG_GET : c->rq->method;
 
@@ -122,7 +129,8 @@ static void allow(struct tg_exchange *c, unsigned methods)
 	tg_buf_init(&b, c->arena);
 	for (int m = 0; m < TG_METHOD__MAX; m++)
 		if (methods & (1u << m))
-			tg_buf_printf(&b, "%s%s", b.len > 0 ? ", " : "", tg_method_word((enum tg_method)m));
+			tg_buf_printf(&b, "%s%s", b.len > 0 ? ", " : "",
+				tg_method_word((enum tg_method)m));
 	tg_response_header(c->rs, "Allow", "%s", b.data);
 }
 
@@ -138,7 +146,8 @@ int tg_route_match(struct tg_exchange *c)
 
 			if (from < 0)
 				continue;
-			/* Where no path fits, the API below whose prefix the request stands tells so (spec README decision 19). */
+			/* Where no path fits, the API below whose prefix the request stands tells
+			 * so (spec README decision 19). */
 			if (best.fixed < 0 && from > below) {
 				c->api = tg_apis[a];
 				below = from;
@@ -154,7 +163,8 @@ int tg_route_match(struct tg_exchange *c)
 		allow(c, best.methods);
 		if (c->rq->method == TG_OPTIONS)
 			return -1;
-		tg_fail(c->err, TG_E_METHOD, NULL, "this path does not take %s", c->rq->method_word);
+		tg_fail(c->err, TG_E_METHOD, NULL, "this path does not take %s",
+			c->rq->method_word);
 		return -1;
 	}
 	c->route = at(best.index);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * view: turns a row into JSON by a table. Owns how each column type is printed; it decides nothing else. JSON that the database gives (payloads,
- * results, lists) is spliced in as it stands. */
+ * view: turns a row into JSON by a table. Owns how each column type is printed; it decides nothing
+ * else. JSON that the database gives (payloads, results, lists) is spliced in as it stands. */
 #include <assert.h>
 #include <json-c/json.h>
 #include <stdlib.h>
@@ -18,7 +18,8 @@ struct json_object *tg_json_raw(struct tg_arena *arena, const char *text)
 	o = json_object_new_object();
 	if (o == NULL)
 		abort();
-	json_object_set_serializer(o, json_object_userdata_to_json_string, tg_arena_strdup(arena, text), NULL);
+	json_object_set_serializer(
+		o, json_object_userdata_to_json_string, tg_arena_strdup(arena, text), NULL);
 	return o;
 }
 
@@ -50,7 +51,8 @@ static json_object *cell(const struct tg_exchange *c, enum tg_view_type type, co
 	abort();
 }
 
-struct json_object *tg_view_row(const struct tg_exchange *c, const struct tg_view *v, size_t n, struct tg_rows rows, int row)
+struct json_object *tg_view_row(const struct tg_exchange *c, const struct tg_view *v, size_t n,
+	struct tg_rows rows, int row)
 {
 	json_object *o = json_object_new_object();
 
@@ -64,7 +66,8 @@ struct json_object *tg_view_row(const struct tg_exchange *c, const struct tg_vie
 		s = tg_rows_get(rows, row, v[i].column);
 		if (s == NULL && v[i].optional)
 			continue;
-		json_object_object_add_ex(o, v[i].key, cell(c, v[i].type, s), JSON_C_OBJECT_ADD_CONSTANT_KEY | JSON_C_OBJECT_ADD_KEY_IS_NEW);
+		json_object_object_add_ex(o, v[i].key, cell(c, v[i].type, s),
+			JSON_C_OBJECT_ADD_CONSTANT_KEY | JSON_C_OBJECT_ADD_KEY_IS_NEW);
 	}
 	return o;
 }
@@ -72,7 +75,8 @@ struct json_object *tg_view_row(const struct tg_exchange *c, const struct tg_vie
 void tg_json_body(struct tg_response *rs, struct json_object *o)
 {
 	size_t n;
-	const char *s = json_object_to_json_string_length(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n);
+	const char *s = json_object_to_json_string_length(
+		o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n);
 
 	if (s == NULL)
 		abort();

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * call: the lanes that dial and that follow what was dialled. A dial leaves at most once: its grant is committed before, it never leaves when its lease has run out, libcurl may
- * not repeat it, and whatever is not a clear yes or no from Twilio leaves the call unknown; only a request of which no byte left, or that Twilio put off (408, 429), is dialled again. */
+ * call: the lanes that dial and that follow what was dialled. A dial leaves at most once: its grant
+ * is committed before, it never leaves when its lease has run out, libcurl may not repeat it, and
+ * whatever is not a clear yes or no from Twilio leaves the call unknown; only a request of which no
+ * byte left, or that Twilio put off (408, 429), is dialled again. */
 #include <string.h>
 
 #include "sweep_internal.h"
@@ -10,7 +12,8 @@
 #define ANSWER_MAX (64 * 1024)
 #define LIST_MAX (1024 * 1024)
 #define URL_MAX 4000
-#define LEASE_MORE_MS 10000            /* a grant's lease is that much longer than its timeout (sweep_call_claim) */
+#define LEASE_MORE_MS \
+	10000 /* a grant's lease is that much longer than its timeout (sweep_call_claim) */
 
 static void put_options(struct tg_buf *form)
 {
@@ -25,11 +28,13 @@ static void put_options(struct tg_buf *form)
 		tg_form_put(form, "Record", "true");
 }
 
-/* The caller's own address gets his words as a query, as the service that this replaces gave them (spec/facts.md 3.1.2 and 3.4, 10): behind what is there already, before a
- * fragment, and those alone that fit: an address that Twilio finds too long would cost the call. */
+/* The caller's own address gets his words as a query, as the service that this replaces gave them
+ * (spec/facts.md 3.1.2 and 3.4, 10): behind what is there already, before a fragment, and those
+ * alone that fit: an address that Twilio finds too long would cost the call. */
 static const char *with_words(struct tg_arena *a, const char *url, struct tg_rows rows, int row)
 {
-	static const char *const words[] = { "voice", "language", "gather_input", "message", "custom_data" };
+	static const char *const words[] = { "voice", "language", "gather_input", "message",
+		"custom_data" };
 	size_t n = strcspn(url, "#");
 	char mark = memchr(url, '?', n) == NULL ? '?' : '&';
 	struct tg_buf query;
@@ -44,12 +49,16 @@ static const char *with_words(struct tg_arena *a, const char *url, struct tg_row
 			query.data[before] = '\0';
 		}
 	}
-	return query.len == 0 ? url : tg_arena_printf(a, "%.*s%c%s%s", (int)n, url, mark, query.data, url + n);
+	return query.len == 0
+		? url
+		: tg_arena_printf(a, "%.*s%c%s%s", (int)n, url, mark, query.data, url + n);
 }
 
 const char *sweep_call_prepare(struct sweep *s, struct sweep_job *j, struct tg_rows rows, int row)
 {
-	const char *from = tg_rows_get(rows, row, "from_number"), *url = tg_rows_get(rows, row, "webhook_url"), *outcome = sweep_twilio_need(j, from), *status;
+	const char *from = tg_rows_get(rows, row, "from_number"),
+		   *url = tg_rows_get(rows, row, "webhook_url"),
+		   *outcome = sweep_twilio_need(j, from), *status;
 	struct tg_transfer *t = j->transfer;
 	struct tg_buf form;
 
@@ -61,17 +70,22 @@ const char *sweep_call_prepare(struct sweep *s, struct sweep_job *j, struct tg_r
 	tg_buf_init(&form, t->arena);
 	tg_form_put(&form, "To", tg_rows_get(rows, row, "number"));
 	tg_form_put(&form, "From", from != NULL ? from : tg_conf_text(TG_CONF_TWILIO_PHONE_NUMBER));
-	tg_form_put(&form, "Url", url != NULL ? with_words(t->arena, url, rows, row) : sweep_twilio_callback(j, "incoming-call", "call"));
-	tg_form_put(&form, "Timeout", tg_arena_printf(t->arena, "%lld", tg_conf_int(TG_CONF_TASKGATE_CALL_RING)));
+	tg_form_put(&form, "Url",
+		url != NULL ? with_words(t->arena, url, rows, row)
+			    : sweep_twilio_callback(j, "incoming-call", "call"));
+	tg_form_put(&form, "Timeout",
+		tg_arena_printf(t->arena, "%lld", tg_conf_int(TG_CONF_TASKGATE_CALL_RING)));
 	/* Where Twilio cannot reach this service it tells the caller himself. */
 	status = sweep_twilio_callback(j, "call-status", "call");
-	tg_form_put(&form, "StatusCallback", status != NULL ? status : tg_rows_get(rows, row, "status_url"));
+	tg_form_put(&form, "StatusCallback",
+		status != NULL ? status : tg_rows_get(rows, row, "status_url"));
 	put_options(&form);
 	sweep_twilio_form(j, &form);
 	t->url = sweep_twilio_url(j, "Calls", NULL);
 	t->headers = sweep_twilio_authorization(j);
 	t->answer_max = ANSWER_MAX;
-	/* Behind its lease others take the call for dialled, and count on it: the lease began after the claim was sent. */
+	/* Behind its lease others take the call for dialled, and count on it: the lease began after
+	 * the claim was sent. */
 	j->deadline_ms = j->claimed_ms + j->timeout_ms + LEASE_MORE_MS;
 	return NULL;
 }
@@ -91,15 +105,18 @@ static void judge_dial(struct sweep *s, struct sweep_job *j)
 	case TWILIO_NO:
 		if (sweep_twilio_has(t, "message", 's'))
 			j->detail = t->answer.data;
-		sweep_job_done(s, j, "refuse", tg_arena_printf(t->arena, "Twilio refused it with %d", t->status));
+		sweep_job_done(s, j, "refuse",
+			tg_arena_printf(t->arena, "Twilio refused it with %d", t->status));
 		return;
 	case TWILIO_LATER:
-		sweep_job_done(s, j, "again", tg_arena_printf(t->arena, "Twilio answered %d", t->status));
+		sweep_job_done(
+			s, j, "again", tg_arena_printf(t->arena, "Twilio answered %d", t->status));
 		return;
 	case TWILIO_UNCLEAR:
 		break;
 	}
-	sweep_job_done(s, j, "fail", tg_arena_printf(t->arena, "Twilio answered %d and no call", t->status));
+	sweep_job_done(s, j, "fail",
+		tg_arena_printf(t->arena, "Twilio answered %d and no call", t->status));
 }
 
 void sweep_call_judge(struct sweep *s, struct sweep_job *j)
@@ -139,7 +156,7 @@ const char *sweep_follow_prepare(struct sweep *s, struct sweep_job *j, struct tg
 		tg_buf_init(&form, t->arena);
 		tg_form_put(&form, "Status", "completed");
 		sweep_twilio_form(j, &form);
-		t->once = false;       /* hanging up twice does no harm */
+		t->once = false; /* hanging up twice does no harm */
 	}
 	return NULL;
 }
@@ -152,12 +169,14 @@ void sweep_follow_judge(struct sweep *s, struct sweep_job *j)
 	j->wait_s = t->retry_after;
 	if (t->result != TG_OUT_ANSWERED) {
 		sweep_job_done(s, j, t->result == TG_OUT_UNSENT ? "unsent" : "fail", t->why);
-	} else if (sweep_twilio_answer(t) == TWILIO_YES && sweep_twilio_has(t, list ? "calls" : "sid", list ? 'a' : 's')) {
+	} else if (sweep_twilio_answer(t) == TWILIO_YES &&
+		sweep_twilio_has(t, list ? "calls" : "sid", list ? 'a' : 's')) {
 		j->detail = t->answer.data;
 		sweep_job_done(s, j, list ? "listed" : "asked", NULL);
 	} else if (t->status == 404 && !list) {
 		sweep_job_done(s, j, "gone", NULL);
 	} else {
-		sweep_job_done(s, j, "fail", tg_arena_printf(t->arena, "Twilio answered %d", t->status));
+		sweep_job_done(
+			s, j, "fail", tg_arena_printf(t->arena, "Twilio answered %d", t->status));
 	}
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * claim: one round trip for new work: what the clock asks for (promote, expire, regain), what only writes (notify), then claims, in one transaction, while transfers go on.
- * Promises that nothing is sent for a claim before its commit is known. A claim whose commit is in doubt is left to its lease. */
+ * claim: one round trip for new work: what the clock asks for (promote, expire, regain), what only
+ * writes (notify), then claims, in one transaction, while transfers go on. Promises that nothing is
+ * sent for a claim before its commit is known. A claim whose commit is in doubt is left to its
+ * lease. */
 #include <string.h>
 
 #include "sweep_internal.h"
@@ -8,10 +10,11 @@
 #include "taskgate/base/conf.h"
 
 #define ROUND_MS 10000
-#define CHORES_MS 250                  /* the poll that a lost nudge costs */
+#define CHORES_MS 250 /* the poll that a lost nudge costs */
 #define CHORES_ROWS "500"
 #define NOTIFY_ROWS "50"
-#define SLOW_MS 10000                  /* what was never claimed has no index of its own, and a type changes seldom */
+#define SLOW_MS \
+	10000 /* what was never claimed has no index of its own, and a type changes seldom */
 
 static const char *number(struct sweep *s, long long n)
 {
@@ -37,8 +40,11 @@ static void put_hosts(struct sweep *s, const char **names, const char **taken)
 			tg_buf_put(&count, ",", 1);
 		}
 		tg_buf_array_item(&name, h->name, strlen(h->name));
-		/* A host whose failures are on their way to the database may be parked in a moment. */
-		tg_buf_printf(&count, "%d", h->fails > 0 || h->told > 0 ? s->host_transfers : h->waiting + h->running - h->ahead);
+		/* A host whose failures are on their way to the database may be parked in a moment.
+		 */
+		tg_buf_printf(&count, "%d",
+			h->fails > 0 || h->told > 0 ? s->host_transfers
+						    : h->waiting + h->running - h->ahead);
 	}
 	tg_buf_put(&name, "}", 1);
 	tg_buf_put(&count, "}", 1);
@@ -49,21 +55,26 @@ static void put_hosts(struct sweep *s, const char **names, const char **taken)
 static void queue_claims(struct sweep *s, int *queued)
 {
 	const char *names, *taken;
-	int pool = tg_out_free_count(s->out);   /* the lanes claim from it one after the other */
+	int pool = tg_out_free_count(s->out); /* the lanes claim from it one after the other */
 
 	sweep_hosts_pace(s);
 	put_hosts(s, &names, &taken);
 	for (int lane = 0; lane < LANE__MAX; lane++) {
 		int wanted = sweep_lane_room(s, lane), room = wanted < pool ? wanted : pool;
-		const char *params[] = { number(s, room), s->name, names, taken, number(s, s->host_transfers), number(s, tg_conf_int(sweep_lanes[lane].timeout)),
-			limit(s, TG_CONF_TASKGATE_CALLS_PER_SECOND), limit(s, TG_CONF_TASKGATE_CALLS_PER_MINUTE), tg_conf_has_word(TG_CONF_TASKGATE_CALLS_PACING, "off") ? "f" : "t" };
+		const char *params[] = { number(s, room), s->name, names, taken,
+			number(s, s->host_transfers),
+			number(s, tg_conf_int(sweep_lanes[lane].timeout)),
+			limit(s, TG_CONF_TASKGATE_CALLS_PER_SECOND),
+			limit(s, TG_CONF_TASKGATE_CALLS_PER_MINUTE),
+			tg_conf_has_word(TG_CONF_TASKGATE_CALLS_PACING, "off") ? "f" : "t" };
 
 		s->claiming.claim[lane] = -1;
 		if (room == 0)
 			continue;
 		pool -= room;
 		/* Each statement takes as many of them as it has parameters. */
-		tg_db_queue(s->link[LINK_CLAIM].db, sweep_lanes[lane].claim, params, tg_sql_texts[sweep_lanes[lane].claim].params);
+		tg_db_queue(s->link[LINK_CLAIM].db, sweep_lanes[lane].claim, params,
+			tg_sql_texts[sweep_lanes[lane].claim].params);
 		s->claiming.claim[lane] = (*queued)++;
 	}
 }
@@ -72,9 +83,12 @@ static void queue_chores(struct sweep *s, int64_t now, int *queued)
 {
 	bool slow = now >= s->slow_at;
 	const char *most[] = { CHORES_ROWS };
-	const char *expire[] = { CHORES_ROWS, number(s, slow ? tg_conf_int(TG_CONF_TASKGATE_TTL) : 0), number(s, tg_conf_int(TG_CONF_TASKGATE_RETRY_FIRST)) };
+	const char *expire[] = { CHORES_ROWS,
+		number(s, slow ? tg_conf_int(TG_CONF_TASKGATE_TTL) : 0),
+		number(s, tg_conf_int(TG_CONF_TASKGATE_RETRY_FIRST)) };
 
-	s->claiming.promote = s->claiming.expire = s->claiming.call_expire = s->claiming.regain = -1;
+	s->claiming.promote = s->claiming.expire = s->claiming.call_expire = s->claiming.regain =
+		-1;
 	if (now < s->chores_at)
 		return;
 	tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_PROMOTE, most, 1);
@@ -162,7 +176,9 @@ static int read_claims(struct sweep *s)
 static long long read_chores(struct sweep *s)
 {
 	struct tg_db *db = s->link[LINK_CLAIM].db;
-	struct tg_rows promote = tg_db_rows(db, s->claiming.promote), expire = tg_db_rows(db, s->claiming.expire), regain = tg_db_rows(db, s->claiming.regain);
+	struct tg_rows promote = tg_db_rows(db, s->claiming.promote),
+		       expire = tg_db_rows(db, s->claiming.expire),
+		       regain = tg_db_rows(db, s->claiming.regain);
 	long long done = tg_rows_int(tg_db_rows(db, s->claiming.notify), 0, "notified");
 
 	if (tg_rows_count(promote) == 1) {

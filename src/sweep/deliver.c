@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * deliver: the lane that tells a callback_url how a task ended. Promises a signature on every body and the same webhook-id on every retry, so
- * that a receiver can tell a repeat; seq says the order, which is not promised. */
+ * deliver: the lane that tells a callback_url how a task ended. Promises a signature on every body
+ * and the same webhook-id on every retry, so that a receiver can tell a repeat; seq says the order,
+ * which is not promised. */
 #include <string.h>
 
 #include "sweep_internal.h"
@@ -8,17 +9,19 @@
 #include "taskgate/base/conf.h"
 #include "taskgate/base/twilio.h"
 
-#define ANSWER_MAX (64 * 1024)         /* what a receiver says beyond its status is dropped */
+#define ANSWER_MAX (64 * 1024) /* what a receiver says beyond its status is dropped */
 
 static void put_outcome(struct tg_buf *b, struct tg_rows rows, int row)
 {
-	const char *status = tg_rows_get(rows, row, "status"), *result = tg_rows_get(rows, row, "result");
+	const char *status = tg_rows_get(rows, row, "status"),
+		   *result = tg_rows_get(rows, row, "result");
 
 	if (strcmp(status, "completed") == 0) {
 		tg_buf_puts(b, ",\"result\":");
 		tg_buf_puts(b, result != NULL ? result : "null");
 	} else if (strcmp(status, "cancelled") != 0) {
-		tg_buf_printf(b, ",\"error\":{\"code\":\"%s\",\"message\":", strcmp(status, "expired") == 0 ? "TASK_EXPIRED" : "TASK_FAILED");
+		tg_buf_printf(b, ",\"error\":{\"code\":\"%s\",\"message\":",
+			strcmp(status, "expired") == 0 ? "TASK_EXPIRED" : "TASK_FAILED");
 		sweep_json_text(b, tg_rows_get(rows, row, "reason"));
 		tg_buf_put(b, "}", 1);
 	}
@@ -63,18 +66,21 @@ static void put_form(struct sweep_job *j, const char *form)
 static void sign_as_twilio(struct sweep_job *j)
 {
 	struct tg_transfer *t = j->transfer;
-	const char *token = tg_conf_text(TG_CONF_TWILIO_AUTH_TOKEN), **lines = tg_arena_zalloc(t->arena, 8 * sizeof *lines);
+	const char *token = tg_conf_text(TG_CONF_TWILIO_AUTH_TOKEN),
+		   **lines = tg_arena_zalloc(t->arena, 8 * sizeof *lines);
 	struct tg_form form;
 	size_t n = 0;
 
 	for (; t->headers[n] != NULL; n++)
 		lines[n] = t->headers[n];
 	if (token[0] != '\0' && tg_form_parse(t->arena, t->body, t->body_len, &form))
-		lines[n] = tg_arena_printf(t->arena, "X-Twilio-Signature: %s", tg_twilio_signature(t->arena, token, t->url, &form));
+		lines[n] = tg_arena_printf(t->arena, "X-Twilio-Signature: %s",
+			tg_twilio_signature(t->arena, token, t->url, &form));
 	t->headers = lines;
 }
 
-const char *sweep_webhook_prepare(struct sweep *s, struct sweep_job *j, struct tg_rows rows, int row)
+const char *sweep_webhook_prepare(
+	struct sweep *s, struct sweep_job *j, struct tg_rows rows, int row)
 {
 	struct tg_transfer *t = j->transfer;
 
@@ -107,7 +113,8 @@ void sweep_webhook_judge(struct sweep *s, struct sweep_job *j)
 		if (t->status >= 200 && t->status < 300)
 			sweep_job_done(s, j, "delivered", NULL);
 		else
-			sweep_job_done(s, j, t->status == 410 ? "dead" : "fail", tg_arena_printf(t->arena, "the receiver answered %d", t->status));
+			sweep_job_done(s, j, t->status == 410 ? "dead" : "fail",
+				tg_arena_printf(t->arena, "the receiver answered %d", t->status));
 		return;
 	case TG_OUT_REFUSED:
 		outcome = "dead";

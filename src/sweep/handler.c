@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * handler: the lane that POSTs a task to the handler of its type. The body is what /work/claim gives out, so that a worker does not care which
- * way its work came. Promises that only a whole, strictly valid JSON answer (or none at all) completes a task. */
+ * handler: the lane that POSTs a task to the handler of its type. The body is what /work/claim
+ * gives out, so that a worker does not care which way its work came. Promises that only a whole,
+ * strictly valid JSON answer (or none at all) completes a task. */
 #include <string.h>
 
 #include "sweep_internal.h"
@@ -9,13 +10,15 @@
 
 #define ANSWER_MAX (1024 * 1024)
 
-static void member(struct tg_buf *b, const char *name, struct tg_rows rows, int row, const char *column)
+static void member(
+	struct tg_buf *b, const char *name, struct tg_rows rows, int row, const char *column)
 {
 	tg_buf_printf(b, ",\"%s\":", name);
 	sweep_json_text(b, tg_rows_get(rows, row, column));
 }
 
-static void raw_member(struct tg_buf *b, const char *name, struct tg_rows rows, int row, const char *column)
+static void raw_member(
+	struct tg_buf *b, const char *name, struct tg_rows rows, int row, const char *column)
 {
 	const char *json = tg_rows_get(rows, row, column);
 
@@ -45,7 +48,8 @@ static void put_body(struct sweep_job *j, struct tg_rows rows, int row)
 	t->body_len = b.len;
 }
 
-const char *sweep_handler_prepare(struct sweep *s, struct sweep_job *j, struct tg_rows rows, int row)
+const char *sweep_handler_prepare(
+	struct sweep *s, struct sweep_job *j, struct tg_rows rows, int row)
 {
 	struct tg_transfer *t = j->transfer;
 	const char *url = tg_rows_get(rows, row, "url");
@@ -54,7 +58,7 @@ const char *sweep_handler_prepare(struct sweep *s, struct sweep_job *j, struct t
 	j->deadline_ms = j->claimed_ms + tg_rows_int(rows, row, "timeout_s") * 1000;
 	if (url == NULL) {
 		j->reason = "its type has no handler any more";
-		return "release";       /* which takes it to the pull lane */
+		return "release"; /* which takes it to the pull lane */
 	}
 	put_body(j, rows, row);
 	t->url = tg_arena_strdup(t->arena, url);
@@ -80,7 +84,10 @@ static void judge_success(struct sweep *s, struct sweep_job *j)
 		return;
 	}
 	if (!tg_json_scan(t->arena, t->answer.data, t->answer.len, TG_JSON_STRICT, &scan)) {
-		sweep_job_done(s, j, "fail", tg_arena_printf(t->arena, "the handler's answer is not JSON: %s at line %zu, column %zu", scan.why, scan.line, scan.column));
+		sweep_job_done(s, j, "fail",
+			tg_arena_printf(t->arena,
+				"the handler's answer is not JSON: %s at line %zu, column %zu",
+				scan.why, scan.line, scan.column));
 		return;
 	}
 	j->detail = t->answer.data;
@@ -97,7 +104,8 @@ static void judge_answer(struct sweep *s, struct sweep_job *j)
 	}
 	if (t->status == 429 || t->status == 503)
 		j->wait_s = t->retry_after;
-	sweep_job_done(s, j, "fail", tg_arena_printf(t->arena, "the handler answered %d", t->status));
+	sweep_job_done(
+		s, j, "fail", tg_arena_printf(t->arena, "the handler answered %d", t->status));
 }
 
 void sweep_handler_judge(struct sweep *s, struct sweep_job *j)
@@ -120,5 +128,8 @@ void sweep_handler_judge(struct sweep *s, struct sweep_job *j)
 		break;
 	}
 	/* Cut off by the task's own timeout, not by ours: that is how a task expires. */
-	sweep_job_done(s, j, t->result == TG_OUT_TIMEOUT && tg_clock_ms() >= j->deadline_ms - 5 ? "timeout" : "fail", t->why);
+	sweep_job_done(s, j,
+		t->result == TG_OUT_TIMEOUT && tg_clock_ms() >= j->deadline_ms - 5 ? "timeout"
+										   : "fail",
+		t->why);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * hosts: owns what this sweeper knows of the hosts that it has transfers for. Promises that a failure is told to the database once. Whether a
- * host rests is decided there, since other sweepers talk to it too. */
+ * hosts: owns what this sweeper knows of the hosts that it has transfers for. Promises that a
+ * failure is told to the database once. Whether a host rests is decided there, since other sweepers
+ * talk to it too. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,8 +61,9 @@ void sweep_host_note(struct sweep_host *h, const struct tg_transfer *t)
 	h->answers += !h->failing;
 }
 
-/* Twice what it answered during the last round trip is claimed ahead, so that a fast receiver has work while the database settles and claims
- * (5,000 tasks: 4,600 a second with once, 5,300 with twice); it sinks by a quarter each time that it answers less. */
+/* Twice what it answered during the last round trip is claimed ahead, so that a fast receiver has
+ * work while the database settles and claims (5,000 tasks: 4,600 a second with once, 5,300 with
+ * twice); it sinks by a quarter each time that it answers less. */
 void sweep_hosts_pace(struct sweep *s)
 {
 	for (struct sweep_host *h = s->hosts; h != NULL; h = h->next) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * jobs: owns the queues of claimed work. Promises that no host gets more transfers at once than allowed, that a lane leaves a quarter of the
- * slots to the others, and that nothing waits here longer than a second: it is given back then, and that was no attempt. */
+ * jobs: owns the queues of claimed work. Promises that no host gets more transfers at once than
+ * allowed, that a lane leaves a quarter of the slots to the others, and that nothing waits here
+ * longer than a second: it is given back then, and that was no attempt. */
 #include <assert.h>
 
 #include "sweep_internal.h"
@@ -81,7 +82,8 @@ static void start(struct sweep *s, struct sweep_job *j, int64_t now)
 	tg_out_start(s->out, t);
 }
 
-/* What may be sent once is not sent at all when somebody else may count it already: this process was stopped, or the claim's answer took that long. */
+/* What may be sent once is not sent at all when somebody else may count it already: this process
+ * was stopped, or the claim's answer took that long. */
 static bool is_too_late(const struct sweep_job *j, int64_t now)
 {
 	return j->transfer->once && j->deadline_ms != 0 && now >= j->deadline_ms;
@@ -94,14 +96,19 @@ void sweep_jobs_start(struct sweep *s)
 
 	sweep_list_init(&rest);
 	for (struct sweep_job *j; (j = sweep_list_take(&s->waiting)) != NULL;) {
-		bool room = tg_out_running(s->out) < s->transfers && s->running[j->lane] < lane_most(s) && j->host->running < s->host_transfers;
+		bool room = tg_out_running(s->out) < s->transfers &&
+			s->running[j->lane] < lane_most(s) && j->host->running < s->host_transfers;
 
 		if (j->host->fails >= 5) {
 			leave_queue(s, j);
 			sweep_job_done(s, j, "unsent", "its host does not answer");
-		} else if (s->stopping || (!room && now - j->claimed_ms > WAIT_MOST_MS) || is_too_late(j, now)) {
+		} else if (s->stopping || (!room && now - j->claimed_ms > WAIT_MOST_MS) ||
+			is_too_late(j, now)) {
 			leave_queue(s, j);
-			sweep_job_done(s, j, "release", s->stopping ? "the sweeper left" : room ? "its lease has run out" : "no free slot");
+			sweep_job_done(s, j, "release",
+				s->stopping    ? "the sweeper left"
+					: room ? "its lease has run out"
+					       : "no free slot");
 		} else if (room) {
 			start(s, j, now);
 		} else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * loop: transfers and round trips side by side until it is time to leave. Promises to leave: when nothing is due (--once), when the linger is
- * over, when a newer sweeper of this host has come, or when asked to; from then on nothing is claimed, and what is under way is finished. */
+ * loop: transfers and round trips side by side until it is time to leave. Promises to leave: when
+ * nothing is due (--once), when the linger is over, when a newer sweeper of this host has come, or
+ * when asked to; from then on nothing is claimed, and what is under way is finished. */
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -13,7 +14,7 @@
 
 #define POLL_MS 250
 #define ANSWER_MS 2000
-#define LATE_MS 15000                  /* after the linger, for outcomes that a lost database did not take yet */
+#define LATE_MS 15000 /* after the linger, for outcomes that a lost database did not take yet */
 
 static void told_to_stop(struct sweep *s)
 {
@@ -22,7 +23,8 @@ static void told_to_stop(struct sweep *s)
 	while (read(s->signal_fd, &si, sizeof si) == (ssize_t)sizeof si) {
 		tg_log(TG_LOG_DEBUG, "sweep.stop", "signal=%u", si.ssi_signo);
 		s->stopping = true;
-		/* From here on LATE_MS counts: whoever asks us to stop does not wait for the rest of the linger as well. */
+		/* From here on LATE_MS counts: whoever asks us to stop does not wait for the rest
+		 * of the linger as well. */
 		if (s->leave_at > tg_clock_ms())
 			s->leave_at = tg_clock_ms();
 	}
@@ -96,7 +98,8 @@ static enum tg_rc end_round(struct sweep *s, enum sweep_link_name name, struct t
 	return rc;
 }
 
-/* An answer that began in time is read to its end: a claim that is in doubt costs its tasks an attempt. */
+/* An answer that began in time is read to its end: a claim that is in doubt costs its tasks an
+ * attempt. */
 int64_t sweep_link_deadline(const struct sweep_link *link)
 {
 	int64_t least = tg_clock_ms() + ANSWER_MS;
@@ -104,8 +107,10 @@ int64_t sweep_link_deadline(const struct sweep_link *link)
 	return link->deadline > least ? link->deadline : least;
 }
 
-/* Ends the round trip that is under way, or begins one. False where the database cannot be reached. */
-static bool step_link(struct sweep *s, enum sweep_link_name name, bool wanted, enum tg_rc *rc, struct tg_error *err)
+/* Ends the round trip that is under way, or begins one. False where the database cannot be reached.
+ */
+static bool step_link(struct sweep *s, enum sweep_link_name name, bool wanted, enum tg_rc *rc,
+	struct tg_error *err)
 {
 	struct sweep_link *link = &s->link[name];
 
@@ -138,14 +143,18 @@ static int step_database(struct sweep *s, enum tg_rc *rc, struct tg_error *err)
 	there = step_link(s, LINK_CLAIM, wants_claim(s, now), rc, err) && there;
 	if (!there)
 		return POLL_MS / 5;
-	if ((!s->link[LINK_SETTLE].sent && wants_settle(s, now)) || (!s->link[LINK_CLAIM].sent && wants_claim(s, now)))
+	if ((!s->link[LINK_SETTLE].sent && wants_settle(s, now)) ||
+		(!s->link[LINK_CLAIM].sent && wants_claim(s, now)))
 		return 0;
-	if (!s->stopping && !s->link[LINK_CLAIM].sent && !s->link[LINK_CLAIM].away && (s->purge_step >= 0 || now >= s->purge_at)) {
+	if (!s->stopping && !s->link[LINK_CLAIM].sent && !s->link[LINK_CLAIM].away &&
+		(s->purge_step >= 0 || now >= s->purge_at)) {
 		sweep_purge_step(s);
 		return 0;
 	}
 	next = s->chores_at < s->beat_at && !s->stopping ? s->chores_at : s->beat_at;
-	return next - now > POLL_MS || s->link[LINK_CLAIM].sent ? POLL_MS : next > now ? (int)(next - now) : 0;
+	return next - now > POLL_MS || s->link[LINK_CLAIM].sent ? POLL_MS
+		: next > now                                    ? (int)(next - now)
+								: 0;
 }
 
 static bool is_over(struct sweep *s)
@@ -155,7 +164,8 @@ static bool is_over(struct sweep *s)
 	if (now >= s->leave_at && !s->opt->once)
 		s->stopping = true;
 	if (sweep_jobs_any(s))
-		return s->link[LINK_SETTLE].away && s->stopping && tg_out_running(s->out) == 0 && now >= s->leave_at + LATE_MS;
+		return s->link[LINK_SETTLE].away && s->stopping && tg_out_running(s->out) == 0 &&
+			now >= s->leave_at + LATE_MS;
 	if (s->link[LINK_SETTLE].sent || s->link[LINK_CLAIM].sent)
 		return false;
 	if (s->opt->once && s->idle && s->purge_step < 0 && now < s->purge_at)
@@ -170,7 +180,8 @@ static enum tg_rc begin(struct sweep *s, struct tg_error *err)
 
 	for (;;) {
 		rc = sweep_hello(s, err);
-		if ((rc != TG_E_UNAVAILABLE && rc != TG_E_INDOUBT && rc != TG_E_RETRY) || s->opt->once || s->opt->preview || tg_clock_ms() >= s->leave_at)
+		if ((rc != TG_E_UNAVAILABLE && rc != TG_E_INDOUBT && rc != TG_E_RETRY) ||
+			s->opt->once || s->opt->preview || tg_clock_ms() >= s->leave_at)
 			return rc;
 		wait_for_something(s, POLL_MS);
 		if (s->stopping)
@@ -192,7 +203,8 @@ static void say_goodbye(struct sweep *s)
 	tg_log(TG_LOG_DEBUG, "sweep.leave", "settled=%llu", (unsigned long long)s->settled);
 }
 
-/* With --once there is nothing to wait for when nothing is under way: it looks whether that was all, and leaves. */
+/* With --once there is nothing to wait for when nothing is under way: it looks whether that was
+ * all, and leaves. */
 static bool look_again(struct sweep *s)
 {
 	if (sweep_jobs_any(s) || s->link[LINK_CLAIM].sent || s->link[LINK_CLAIM].away)

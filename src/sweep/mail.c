@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * mail: the lane that hands email to the mail server. At least once, and always under the same Message-ID, so that a reader's program can tell a repeat. A mail counts as
- * sent when the server has said 250 behind its last line, and never before. */
+ * mail: the lane that hands email to the mail server. At least once, and always under the same
+ * Message-ID, so that a reader's program can tell a repeat. A mail counts as sent when the server
+ * has said 250 behind its last line, and never before. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +39,9 @@ static void take_files(struct tg_arena *a, struct tg_mail *m, struct tg_rows row
 
 		if (!tg_unhex(bytes, hex, digits / 2))
 			abort();
-		files[i] = (struct tg_mail_file){ .name = names[i], .type = types[i], .data = bytes, .len = digits / 2 };
+		files[i] = (struct tg_mail_file){
+			.name = names[i], .type = types[i], .data = bytes, .len = digits / 2
+		};
 		hex += digits + 1;
 	}
 	m->files = files;
@@ -49,7 +52,9 @@ static enum tg_out_tls tls(void)
 {
 	const char *word = tg_conf_text(TG_CONF_SMTP_STARTTLS);
 
-	return strcmp(word, "always") == 0 ? TG_TLS_ALWAYS : strcmp(word, "never") == 0 ? TG_TLS_NEVER : TG_TLS_AUTO;
+	return strcmp(word, "always") == 0   ? TG_TLS_ALWAYS
+		: strcmp(word, "never") == 0 ? TG_TLS_NEVER
+					     : TG_TLS_AUTO;
 }
 
 static const char *text_of(struct tg_arena *a, struct tg_rows rows, int row, const char *column)
@@ -89,7 +94,9 @@ const char *sweep_mail_prepare(struct sweep *s, struct sweep_job *j, struct tg_r
 	if (from == NULL)
 		from = tg_conf_text(TG_CONF_SMTP_FROM);
 	if (tg_conf_text(TG_CONF_SMTP_URL)[0] == '\0' || strchr(from, '@') == NULL)
-		return sweep_need(j, tg_conf_text(TG_CONF_SMTP_URL)[0] == '\0' ? TG_CONF_SMTP_URL : TG_CONF_SMTP_FROM);
+		return sweep_need(j,
+			tg_conf_text(TG_CONF_SMTP_URL)[0] == '\0' ? TG_CONF_SMTP_URL
+								  : TG_CONF_SMTP_FROM);
 	t->url = tg_conf_text(TG_CONF_SMTP_URL);
 	t->mail = compose(j, rows, row, from);
 	return NULL;
@@ -102,10 +109,12 @@ void sweep_mail_judge(struct sweep *s, struct sweep_job *j)
 
 	switch (t->result) {
 	case TG_OUT_ANSWERED:
-		/* RFC 5321 4.2.1: 4yz may go well later, 5yz will not. A wrong password (RFC 4954) is the operator's to mend, so it is tried again. */
+		/* RFC 5321 4.2.1: 4yz may go well later, 5yz will not. A wrong password (RFC 4954)
+		 * is the operator's to mend, so it is tried again. */
 		if (t->status >= 200 && t->status < 300)
 			outcome = "sent";
-		else if (t->status >= 500 && t->status != 530 && t->status != 534 && t->status != 535 && t->status != 538)
+		else if (t->status >= 500 && t->status != 530 && t->status != 534 &&
+			t->status != 535 && t->status != 538)
 			outcome = "refuse";
 		break;
 	case TG_OUT_UNSENT:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * settle: outcomes on their way into the ledger, many in one statement. Promises that an outcome is given up only when the database refuses it
- * alone (its lease then runs out and the task is tried again), and that telling one twice does nothing: the fence is spent. */
+ * settle: outcomes on their way into the ledger, many in one statement. Promises that an outcome is
+ * given up only when the database refuses it alone (its lease then runs out and the task is tried
+ * again), and that telling one twice does nothing: the fence is spent. */
 #include <string.h>
 
 #include "sweep_internal.h"
@@ -8,13 +9,24 @@
 #include "taskgate/base/conf.h"
 #include "taskgate/base/log.h"
 
-/* 32, 64, 128 and 256 took the database the same 180 microseconds a task, claim and history included; more at once means fewer commits. */
+/* 32, 64, 128 and 256 took the database the same 180 microseconds a task, claim and history
+ * included; more at once means fewer commits. */
 #define BATCH_MOST 128
 #define ROUND_MS 10000
 #define BEAT_MS 5000
 #define BATCH_BYTES (4u * 1024 * 1024)
 
-enum { ID, FENCE, OUTCOME, DETAIL, REASON, WAIT, PAUSES, AGO, COLUMNS };    /* as the settle statements number their parameters */
+enum {
+	ID,
+	FENCE,
+	OUTCOME,
+	DETAIL,
+	REASON,
+	WAIT,
+	PAUSES,
+	AGO,
+	COLUMNS
+}; /* as the settle statements number their parameters */
 
 static void put_item(struct tg_buf *b, const char *s)
 {
@@ -59,7 +71,8 @@ static bool queue_hosts(struct sweep *s)
 	tg_buf_put(&fails, "}", 1);
 	tg_buf_put(&answered, "}", 1);
 	tg_buf_put(&error, "}", 1);
-	params[0] = name.data, params[1] = fails.data, params[2] = answered.data, params[3] = error.data;
+	params[0] = name.data, params[1] = fails.data, params[2] = answered.data,
+	params[3] = error.data;
 	tg_db_queue(s->link[LINK_SETTLE].db, TG_SQL_SWEEP_HOST_SETTLE, params, 4);
 	return true;
 }
@@ -80,7 +93,8 @@ static void queue_jobs(struct sweep *s, enum sweep_lane lane, const struct job_l
 		put_item(&column[REASON], sweep_clean(s->arena, j->reason));
 		put_number(&column[WAIT], j->wait_s);
 		/* Rounded down, so that a departure is never recorded before the answer came. */
-		put_number(&column[AGO], j->ended_ms == 0 || now <= j->ended_ms ? 0 : now - j->ended_ms - 1);
+		put_number(&column[AGO],
+			j->ended_ms == 0 || now <= j->ended_ms ? 0 : now - j->ended_ms - 1);
 	}
 	for (int i = 0; i < COLUMNS; i++) {
 		tg_buf_put(&column[i], "}", 1);
@@ -88,7 +102,8 @@ static void queue_jobs(struct sweep *s, enum sweep_lane lane, const struct job_l
 	}
 	params[PAUSES] = sweep_lanes[lane].pauses(s);
 	/* Only some ask how long ago it was. */
-	tg_db_queue(s->link[LINK_SETTLE].db, sweep_lanes[lane].settle, params, tg_sql_texts[sweep_lanes[lane].settle].params);
+	tg_db_queue(s->link[LINK_SETTLE].db, sweep_lanes[lane].settle, params,
+		tg_sql_texts[sweep_lanes[lane].settle].params);
 }
 
 static void take_batch(struct job_list *from, struct job_list *batch)
@@ -103,7 +118,8 @@ static void take_batch(struct job_list *from, struct job_list *batch)
 	}
 }
 
-/* The work of all calls of the round is held before one of them is settled: a report of one of them may be under way. */
+/* The work of all calls of the round is held before one of them is settled: a report of one of them
+ * may be under way. */
 static bool queue_hold(struct sweep *s)
 {
 	static const enum sweep_lane lanes[] = { LANE_CALL, LANE_FOLLOW };
@@ -112,7 +128,8 @@ static bool queue_hold(struct sweep *s)
 
 	tg_buf_init(&ids, s->arena);
 	for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++)
-		for (const struct sweep_job *j = s->settling.jobs[lanes[i]].head; j != NULL; j = j->next)
+		for (const struct sweep_job *j = s->settling.jobs[lanes[i]].head; j != NULL;
+			j = j->next)
 			put_item(&ids, j->id);
 	if (ids.len == 0)
 		return false;
@@ -124,7 +141,9 @@ static bool queue_hold(struct sweep *s)
 
 static void queue_beat(struct sweep *s, int64_t now, bool leaves, int *queued)
 {
-	const char *params[] = { s->host, s->pid, s->started_at, tg_arena_printf(s->arena, "%llu", (unsigned long long)s->settled), leaves ? "t" : "f" };
+	const char *params[] = { s->host, s->pid, s->started_at,
+		tg_arena_printf(s->arena, "%llu", (unsigned long long)s->settled),
+		leaves ? "t" : "f" };
 
 	s->settling.beat = -1;
 	if (now < s->beat_at && !leaves)
@@ -173,9 +192,10 @@ static void read_lane(struct sweep *s, enum sweep_lane lane)
 	long long stale = tg_rows_int(rows, 0, "stale");
 
 	if (stale > 0)
-		tg_log(TG_LOG_DEBUG, "settle.stale", "lane=%s outcomes=%lld", sweep_lanes[lane].name, stale);
+		tg_log(TG_LOG_DEBUG, "settle.stale", "lane=%s outcomes=%lld",
+			sweep_lanes[lane].name, stale);
 	if (tg_rows_has_column(rows, "told") && tg_rows_int(rows, 0, "told") > 0)
-		s->nudged = true;      /* the webhook of a finished task is due */
+		s->nudged = true; /* the webhook of a finished task is due */
 	free_batch(s, lane);
 }
 
@@ -190,7 +210,8 @@ static void read_beat(struct sweep *s)
 {
 	struct tg_rows beat = tg_db_rows(s->link[LINK_SETTLE].db, s->settling.beat);
 
-	if (tg_rows_count(beat) != 1 || !tg_rows_bool(beat, 0, "replaced") || s->opt->once || s->stopping)
+	if (tg_rows_count(beat) != 1 || !tg_rows_bool(beat, 0, "replaced") || s->opt->once ||
+		s->stopping)
 		return;
 	tg_log(TG_LOG_DEBUG, "sweep.replaced", "host=%s", s->host);
 	s->stopping = true;
@@ -229,7 +250,8 @@ static enum tg_rc settle_one(struct sweep *s, enum sweep_lane lane, struct tg_er
 	return tg_db_run(link->db, tg_clock_ms() + ROUND_MS, true, err);
 }
 
-/* One that the database does not take as it is becomes a failed attempt; one that it does not take at all is left to its lease. */
+/* One that the database does not take as it is becomes a failed attempt; one that it does not take
+ * at all is left to its lease. */
 static void settle_alone(struct sweep *s, enum sweep_lane lane)
 {
 	struct job_list *batch = &s->settling.jobs[lane];

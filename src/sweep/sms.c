@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * sms: the lane that sends SMS through Twilio's Messages resource, and asks Twilio what became of one of which nothing was reported. At least once: an answer that was
- * lost is an attempt that failed, unless Twilio's report has come meanwhile. What an answer says is read by the settle statement; here only its status counts. */
+ * sms: the lane that sends SMS through Twilio's Messages resource, and asks Twilio what became of
+ * one of which nothing was reported. At least once: an answer that was lost is an attempt that
+ * failed, unless Twilio's report has come meanwhile. What an answer says is read by the settle
+ * statement; here only its status counts. */
 #include "sweep_internal.h"
 #include "taskgate/base/conf.h"
 #include "taskgate/base/form.h"
@@ -9,7 +11,8 @@
 
 const char *sweep_sms_prepare(struct sweep *s, struct sweep_job *j, struct tg_rows rows, int row)
 {
-	const char *sid = tg_rows_get(rows, row, "provider_id"), *from = tg_rows_get(rows, row, "sender");
+	const char *sid = tg_rows_get(rows, row, "provider_id"),
+		   *from = tg_rows_get(rows, row, "sender");
 	struct tg_transfer *t = j->transfer;
 	const char *outcome;
 	struct tg_buf form;
@@ -32,7 +35,8 @@ const char *sweep_sms_prepare(struct sweep *s, struct sweep_job *j, struct tg_ro
 	tg_form_put(&form, "To", tg_rows_get(rows, row, "recipient"));
 	tg_form_put(&form, "From", from);
 	tg_form_put(&form, "Body", tg_rows_get(rows, row, "text"));
-	/* The address names the task, so that a report which overtakes the answer, or makes up for a lost one, finds it. */
+	/* The address names the task, so that a report which overtakes the answer, or makes up for
+	 * a lost one, finds it. */
 	tg_form_put(&form, "StatusCallback", sweep_twilio_callback(j, "message-status", "task"));
 	sweep_twilio_form(j, &form);
 	return NULL;
@@ -56,7 +60,8 @@ static void judge_answer(struct sweep *s, struct sweep_job *j)
 	case TWILIO_NO:
 		if (sweep_twilio_has(t, "message", 's'))
 			j->detail = t->answer.data;
-		sweep_job_done(s, j, "refuse", tg_arena_printf(t->arena, "Twilio refused it with %d", t->status));
+		sweep_job_done(s, j, "refuse",
+			tg_arena_printf(t->arena, "Twilio refused it with %d", t->status));
 		return;
 	case TWILIO_LATER:
 	case TWILIO_UNCLEAR:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * start: what must be true before a sweep begins: settings that make sense, a database that answers, its own role, the schema that this program
- * knows, the same cluster as last time. */
+ * start: what must be true before a sweep begins: settings that make sense, a database that
+ * answers, its own role, the schema that this program knows, the same cluster as last time. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,13 +21,16 @@ static enum tg_rc read_pauses(struct sweep *s, struct tg_error *err)
 {
 	const char *list = tg_conf_text(TG_CONF_TASKGATE_WEBHOOK_RETRIES);
 
-	if (list[strspn(list, "0123456789, ")] != '\0' || strstr(list, ",,") != NULL || list[0] == ',' || list[strlen(list) - 1] == ',')
-		return tg_fail(err, TG_E_CONFIG, "TASKGATE_WEBHOOK_RETRIES", "TASKGATE_WEBHOOK_RETRIES: seconds, separated by commas");
+	if (list[strspn(list, "0123456789, ")] != '\0' || strstr(list, ",,") != NULL ||
+		list[0] == ',' || list[strlen(list) - 1] == ',')
+		return tg_fail(err, TG_E_CONFIG, "TASKGATE_WEBHOOK_RETRIES",
+			"TASKGATE_WEBHOOK_RETRIES: seconds, separated by commas");
 	for (const char *p = list; *p != '\0'; p += strspn(p, ", ")) {
 		size_t digits = strspn(p, "0123456789");
 
 		if (digits == 0 || digits > 7)
-			return tg_fail(err, TG_E_CONFIG, "TASKGATE_WEBHOOK_RETRIES", "TASKGATE_WEBHOOK_RETRIES: each pause is at most 9999999 seconds");
+			return tg_fail(err, TG_E_CONFIG, "TASKGATE_WEBHOOK_RETRIES",
+				"TASKGATE_WEBHOOK_RETRIES: each pause is at most 9999999 seconds");
 		p += digits;
 	}
 	snprintf(s->pauses, sizeof s->pauses, "{%s}", list);
@@ -42,27 +45,32 @@ static enum tg_rc read_secret(struct sweep *s, struct tg_arena *keep, struct tg_
 		return TG_OK;
 	s->first_key = tg_webhook_key_parse(keep, text, &s->first_key_len);
 	if (s->first_key == NULL)
-		return tg_fail(err, TG_E_CONFIG, "TASKGATE_WEBHOOK_SECRET", "TASKGATE_WEBHOOK_SECRET: must be whsec_ and the base64 of 24 to 64 bytes");
+		return tg_fail(err, TG_E_CONFIG, "TASKGATE_WEBHOOK_SECRET",
+			"TASKGATE_WEBHOOK_SECRET: must be whsec_ and the base64 of 24 to 64 bytes");
 	return TG_OK;
 }
 
 /* A schema that is not there yet shows as an undefined table, column or function. */
 static enum tg_rc explain(struct tg_error *err)
 {
-	if (strcmp(err->sqlstate, "42P01") == 0 || strcmp(err->sqlstate, "42703") == 0 || strcmp(err->sqlstate, "42883") == 0)
-		return tg_fail(err, TG_E_UNAVAILABLE, NULL, "migrations are missing: run `taskgatectl migrate`");
+	if (strcmp(err->sqlstate, "42P01") == 0 || strcmp(err->sqlstate, "42703") == 0 ||
+		strcmp(err->sqlstate, "42883") == 0)
+		return tg_fail(err, TG_E_UNAVAILABLE, NULL,
+			"migrations are missing: run `taskgatectl migrate`");
 	return err->rc;
 }
 
 static enum tg_rc check_cluster(struct sweep *s, struct tg_error *err)
 {
 	struct tg_rows rows;
-	enum tg_rc rc = tg_db_call(s->link[LINK_SETTLE].db, TG_SQL_SWEEP_CLUSTER_MARK, NULL, 0, tg_clock_ms() + START_MS, true, &rows, err);
+	enum tg_rc rc = tg_db_call(s->link[LINK_SETTLE].db, TG_SQL_SWEEP_CLUSTER_MARK, NULL, 0,
+		tg_clock_ms() + START_MS, true, &rows, err);
 
 	if (rc == TG_OK && tg_rows_bool(rows, 0, "changed")) {
 		const char *lanes = tg_rows_get(rows, 0, "lanes");
 
-		tg_log(TG_LOG_WARNING, "sweep.restored", "why=\"%s\" paused=%s", tg_rows_get(rows, 0, "why"), lanes != NULL ? lanes : "-");
+		tg_log(TG_LOG_WARNING, "sweep.restored", "why=\"%s\" paused=%s",
+			tg_rows_get(rows, 0, "why"), lanes != NULL ? lanes : "-");
 	}
 	return rc;
 }
@@ -75,7 +83,8 @@ enum tg_rc sweep_open(struct sweep_link *link, struct tg_error *err)
 	if (rc != TG_OK || (link->set_up && link->set_up_at == tg_db_reconnects(link->db)))
 		return rc;
 	link->set_up_at = tg_db_reconnects(link->db);
-	rc = tg_db_call(link->db, TG_SQL_SWEEP_SETUP, NULL, 0, tg_clock_ms() + START_MS, false, NULL, err);
+	rc = tg_db_call(
+		link->db, TG_SQL_SWEEP_SETUP, NULL, 0, tg_clock_ms() + START_MS, false, NULL, err);
 	link->set_up = rc == TG_OK;
 	return rc;
 }
@@ -90,34 +99,44 @@ enum tg_rc sweep_hello(struct sweep *s, struct tg_error *err)
 	if (rc == TG_OK)
 		rc = tg_db_check_role(db, "taskgate_sweep", tg_clock_ms() + START_MS, err);
 	if (rc == TG_E_CONFIG)
-		return tg_fail(err, rc, "TASKGATE_SWEEP_DATABASE", "TASKGATE_SWEEP_DATABASE: %s", err->message);
+		return tg_fail(err, rc, "TASKGATE_SWEEP_DATABASE", "TASKGATE_SWEEP_DATABASE: %s",
+			err->message);
 	if (rc != TG_OK || s->opt->preview)
 		return rc;
-	rc = tg_db_call(db, TG_SQL_SWEEP_HELLO, params, 3, tg_clock_ms() + START_MS, true, &rows, err);
+	rc = tg_db_call(
+		db, TG_SQL_SWEEP_HELLO, params, 3, tg_clock_ms() + START_MS, true, &rows, err);
 	if (rc != TG_OK)
 		return explain(err);
 	if (tg_rows_int(rows, 0, "migration") < tg_migrate_newest())
-		return tg_fail(err, TG_E_UNAVAILABLE, NULL, "migrations are missing: run `taskgatectl migrate`");
+		return tg_fail(err, TG_E_UNAVAILABLE, NULL,
+			"migrations are missing: run `taskgatectl migrate`");
 	snprintf(s->started_at, sizeof s->started_at, "%s", tg_rows_get(rows, 0, "started_at"));
-	snprintf(s->first_tenant, sizeof s->first_tenant, "%s", tg_rows_get(rows, 0, "first_tenant"));
+	snprintf(s->first_tenant, sizeof s->first_tenant, "%s",
+		tg_rows_get(rows, 0, "first_tenant"));
 	return check_cluster(s, err);
 }
 
 enum tg_rc sweep_preview(struct sweep *s, struct tg_error *err)
 {
 	struct tg_rows rows;
-	enum tg_rc rc = tg_db_call(s->link[LINK_SETTLE].db, TG_SQL_SWEEP_PREVIEW, NULL, 0, tg_clock_ms() + START_MS, false, &rows, err);
+	enum tg_rc rc = tg_db_call(s->link[LINK_SETTLE].db, TG_SQL_SWEEP_PREVIEW, NULL, 0,
+		tg_clock_ms() + START_MS, false, &rows, err);
 
 	if (rc != TG_OK)
 		return explain(err);
-	printf("%-10s %9s %9s %9s %9s  %s\n", "lane", "would do", "later", "running", "parked", "paused");
+	printf("%-10s %9s %9s %9s %9s  %s\n", "lane", "would do", "later", "running", "parked",
+		"paused");
 	for (int i = 0; i < tg_rows_count(rows); i++) {
 		const char *paused = tg_rows_get(rows, i, "paused");
 
-		printf("%-10s %9lld %9lld %9lld %9lld  %s\n", tg_rows_get(rows, i, "lane"), paused != NULL ? 0 : tg_rows_int(rows, i, "due"),
-		    tg_rows_int(rows, i, "later"), tg_rows_int(rows, i, "running"), tg_rows_int(rows, i, "parked"), paused != NULL ? paused : "-");
+		printf("%-10s %9lld %9lld %9lld %9lld  %s\n", tg_rows_get(rows, i, "lane"),
+			paused != NULL ? 0 : tg_rows_int(rows, i, "due"),
+			tg_rows_int(rows, i, "later"), tg_rows_int(rows, i, "running"),
+			tg_rows_int(rows, i, "parked"), paused != NULL ? paused : "-");
 	}
-	return fflush(stdout) == 0 ? TG_OK : tg_fail(err, TG_E_INTERNAL, NULL, "standard output cannot be written");
+	return fflush(stdout) == 0
+		? TG_OK
+		: tg_fail(err, TG_E_INTERNAL, NULL, "standard output cannot be written");
 }
 
 /* TERM and INT come as something to read, so that none is lost between a test and a wait. */
@@ -137,10 +156,12 @@ static int signals_open(void)
 
 static enum tg_rc prepare(struct sweep *s, struct tg_arena *keep, struct tg_error *err)
 {
-	enum tg_rc rc = tg_guard_parse(&s->guard, tg_conf_text(TG_CONF_TASKGATE_OUTBOUND_ALLOW), err);
+	enum tg_rc rc =
+		tg_guard_parse(&s->guard, tg_conf_text(TG_CONF_TASKGATE_OUTBOUND_ALLOW), err);
 
 	if (rc == TG_OK && tg_conf_text(TG_CONF_TASKGATE_SWEEP_DATABASE)[0] == '\0')
-		rc = tg_fail(err, TG_E_CONFIG, "TASKGATE_SWEEP_DATABASE", "TASKGATE_SWEEP_DATABASE is not set");
+		rc = tg_fail(err, TG_E_CONFIG, "TASKGATE_SWEEP_DATABASE",
+			"TASKGATE_SWEEP_DATABASE is not set");
 	if (rc == TG_OK)
 		rc = read_secret(s, keep, err);
 	if (rc == TG_OK)
@@ -186,12 +207,17 @@ enum tg_rc tg_sweep_run(const struct tg_sweep_options *opt, struct tg_error *err
 	init(&s, opt);
 	rc = prepare(&s, keep, err);
 	if (rc == TG_OK) {
-		struct tg_out_options o = { .pool = 2 * LANE__MAX * s.transfers, .running = s.transfers, .agent = agent,
-			.proxy = tg_conf_text(TG_CONF_TASKGATE_OUTBOUND_PROXY), .ca_file = tg_conf_text(TG_CONF_TASKGATE_CA_FILE), .guard = &s.guard };
+		struct tg_out_options o = { .pool = 2 * LANE__MAX * s.transfers,
+			.running = s.transfers,
+			.agent = agent,
+			.proxy = tg_conf_text(TG_CONF_TASKGATE_OUTBOUND_PROXY),
+			.ca_file = tg_conf_text(TG_CONF_TASKGATE_CA_FILE),
+			.guard = &s.guard };
 
 		s.arena = tg_arena_new(65536);
 		for (int i = 0; i < LINK__MAX; i++)
-			s.link[i].db = tg_db_new(tg_conf_text(TG_CONF_TASKGATE_SWEEP_DATABASE), "taskgate-sweep");
+			s.link[i].db = tg_db_new(
+				tg_conf_text(TG_CONF_TASKGATE_SWEEP_DATABASE), "taskgate-sweep");
 		s.out = tg_out_new(&o);
 		rc = sweep_loop(&s, err);
 		tg_out_free(s.out);

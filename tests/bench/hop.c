@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * hop: the hop alone, as a yardstick. Pre-forked processes that read a request through libfcgi and answer a constant of the size of a task.
- *   hop SOCKET PROCESSES      runs until it is ended; the group is the caller's to signal */
+ * hop: the hop alone, as a yardstick. Pre-forked processes that read a request through libfcgi and
+ * answer a constant of the size of a task. hop SOCKET PROCESSES      runs until it is ended; the
+ * group is the caller's to signal */
 #include <fcgiapp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,10 +9,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char answer[] = "{\"success\":true,\"data\":{\"task_id\":\"task-gen-41c8c5be614dc7f84d68\",\"entity\":\"1001\",\"type\":\"generic\","
-	"\"task_type\":\"lead_followup\",\"action\":\"process\",\"status\":\"completed\",\"priority\":7,\"created_at\":\"2026-01-01T00:00:00Z\","
-	"\"started_at\":\"2026-01-01T00:00:01Z\",\"completed_at\":\"2026-01-01T00:00:02Z\",\"execution_time_ms\":1000,\"retries_used\":0,"
-	"\"result\":{\"lead_contacted\":true,\"outcome\":\"interested\"},\"tags\":[\"sales\",\"high-value\",\"followup\"]}}";
+static const char answer[] = "{\"success\":true,\"data\":{\"task_id\":\"task-gen-"
+			     "41c8c5be614dc7f84d68\",\"entity\":\"1001\",\"type\":\"generic\","
+			     "\"task_type\":\"lead_followup\",\"action\":\"process\",\"status\":"
+			     "\"completed\",\"priority\":7,\"created_at\":\"2026-01-01T00:00:00Z\","
+			     "\"started_at\":\"2026-01-01T00:00:01Z\",\"completed_at\":\"2026-01-"
+			     "01T00:00:02Z\",\"execution_time_ms\":1000,\"retries_used\":0,"
+			     "\"result\":{\"lead_contacted\":true,\"outcome\":\"interested\"},"
+			     "\"tags\":[\"sales\",\"high-value\",\"followup\"]}}";
 
 static int serve(int fd)
 {
@@ -25,8 +30,11 @@ static int serve(int fd)
 
 		while (FCGX_GetStr(body, sizeof body, request.in) == (int)sizeof body)
 			continue;
-		FCGX_FPrintF(request.out, "Status: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		    method != NULL && strcmp(method, "PUT") == 0 ? "201 Created" : "200 OK", (int)(sizeof answer - 1), answer);
+		FCGX_FPrintF(request.out,
+			"Status: %s\r\nContent-Type: application/json\r\nContent-Length: "
+			"%d\r\n\r\n%s",
+			method != NULL && strcmp(method, "PUT") == 0 ? "201 Created" : "200 OK",
+			(int)(sizeof answer - 1), answer);
 		FCGX_Finish_r(&request);
 	}
 	return 1;

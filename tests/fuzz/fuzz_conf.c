@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target: a settings file is either refused with a message, or leaves every setting within its bounds. */
+ * Fuzz target: a settings file is either refused with a message, or leaves every setting within its
+ * bounds. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -54,7 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (ftruncate(fd, 0) || pwrite(fd, data, size, 0) != (ssize_t)size)
 		abort();
 	if (tg_conf_load(name, &err) != TG_OK) {
-		assert(err.rc == TG_E_CONFIG && err.message[0] && memchr(err.message, '\0', sizeof err.message));
+		assert(err.rc == TG_E_CONFIG && err.message[0] &&
+			memchr(err.message, '\0', sizeof err.message));
 		return 0;
 	}
 	for (conf = 0; conf < TG_CONF__MAX; conf++)

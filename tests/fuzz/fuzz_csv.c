@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target: a text is either refused with a line, or read into records which, when written, are read as the same records again. */
+ * Fuzz target: a text is either refused with a line, or read into records which, when written, are
+ * read as the same records again. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -48,8 +49,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	first = rewrite(arena, text, size, &records);
 	if (first) {
-		again = rewrite(arena, tg_arena_strndup(arena, first->data, first->len), first->len, &same);
-		assert(again && same == records && again->len == first->len && memcmp(again->data, first->data, first->len) == 0);
+		again = rewrite(
+			arena, tg_arena_strndup(arena, first->data, first->len), first->len, &same);
+		assert(again && same == records && again->len == first->len &&
+			memcmp(again->data, first->data, first->len) == 0);
 	}
 	free(text);
 	tg_arena_free(arena);

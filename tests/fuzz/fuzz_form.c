@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target: what a form is read as is UTF-8 without NUL and no longer than what was sent; written again it reads back as the same pairs; and a signature over it is valid
- * for it, whatever the order of its pairs, and not for another token. */
+ * Fuzz target: what a form is read as is UTF-8 without NUL and no longer than what was sent;
+ * written again it reads back as the same pairs; and a signature over it is valid for it, whatever
+ * the order of its pairs, and not for another token. */
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>
@@ -28,7 +29,8 @@ static void check_again(struct tg_arena *arena, const struct tg_form *form)
 		tg_form_put(&b, form->pairs[i].name, form->pairs[i].value);
 	assert(tg_form_parse(arena, b.data, b.len, &again) && again.n == form->n);
 	for (i = 0; i < form->n; i++) {
-		assert(strcmp(again.pairs[i].name, form->pairs[i].name) == 0 && strcmp(again.pairs[i].value, form->pairs[i].value) == 0);
+		assert(strcmp(again.pairs[i].name, form->pairs[i].name) == 0 &&
+			strcmp(again.pairs[i].value, form->pairs[i].value) == 0);
 		assert(tg_form_get(form, form->pairs[i].name) != NULL);
 	}
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Fuzzes the guard: a list of networks up to the first line feed, then a URL. What is refused as a mapped address must be refused as such. */
+ * Fuzzes the guard: a list of networks up to the first line feed, then a URL. What is refused as a
+ * mapped address must be refused as such. */
 #include <assert.h>
 #include <netinet/in.h>
 #include <stdint.h>
@@ -12,8 +13,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void same_verdict_when_mapped(const struct tg_guard *g, const uint8_t *four)
 {
-	union { struct sockaddr any; struct sockaddr_in v4; } a;
-	union { struct sockaddr any; struct sockaddr_in6 v6; } b;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+	} a;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in6 v6;
+	} b;
 
 	memset(&a, 0, sizeof a);
 	memset(&b, 0, sizeof b);

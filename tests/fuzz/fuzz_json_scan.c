@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target: whatever json_scan accepts, json-c's strict parser must accept and see the same members or elements;
- * the bytes of each must lie in the text and be JSON by themselves; and a text with trailing commas must be strict without them. */
+ * Fuzz target: whatever json_scan accepts, json-c's strict parser must accept and see the same
+ * members or elements; the bytes of each must lie in the text and be JSON by themselves; and a text
+ * with trailing commas must be strict without them. */
 #include <assert.h>
 #include <json-c/json.h>
 #include <stdint.h>
@@ -16,8 +17,13 @@ static const struct {
 	char ours;
 	json_type theirs;
 } types[] = {
-	{ 'o', json_type_object }, { 'a', json_type_array }, { 's', json_type_string }, { 'n', json_type_int },
-	{ 'n', json_type_double }, { 'b', json_type_boolean }, { '0', json_type_null },
+	{ 'o', json_type_object },
+	{ 'a', json_type_array },
+	{ 's', json_type_string },
+	{ 'n', json_type_int },
+	{ 'n', json_type_double },
+	{ 'b', json_type_boolean },
+	{ '0', json_type_null },
 };
 
 static void same_type(char ours, json_object *theirs)
@@ -63,13 +69,15 @@ static json_object *value_of(const struct tg_json_scan *scan, json_object *whole
 	return value;
 }
 
-static void check_members(struct tg_arena *arena, const struct tg_json_scan *scan, size_t size, json_object *whole)
+static void check_members(
+	struct tg_arena *arena, const struct tg_json_scan *scan, size_t size, json_object *whole)
 {
 	const struct tg_json_member *m;
 	struct tg_json_scan part;
 	size_t i, last = 0;
 
-	assert((scan->type == 'a' ? json_object_array_length(whole) : (size_t)json_object_object_length(whole)) == scan->n);
+	assert((scan->type == 'a' ? json_object_array_length(whole)
+				  : (size_t)json_object_object_length(whole)) == scan->n);
 	for (i = 0; i < scan->n; i++) {
 		m = &scan->members[i];
 		assert(m->start > last && m->len > 0 && m->start + m->len < size);

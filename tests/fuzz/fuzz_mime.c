@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target: any one-line text as subject, name, address and file name. Each field is one field: ASCII, without control characters but for CR LF before a blank, never an
- * empty line, no line beyond 998 characters (RFC 5322 2.1.1), and within 78 where the text is not one word. What an encoded field says is the text itself. */
+ * Fuzz target: any one-line text as subject, name, address and file name. Each field is one field:
+ * ASCII, without control characters but for CR LF before a blank, never an empty line, no line
+ * beyond 998 characters (RFC 5322 2.1.1), and within 78 where the text is not one word. What an
+ * encoded field says is the text itself. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -16,7 +18,8 @@ static void check_lines(const char *field, size_t most)
 
 	for (; *field; field++, line++) {
 		if (field[0] == '\r') {
-			assert(field[1] == '\n' && field[2] == ' ' && field[3] != '\r' && field[3] != '\0' && line > 0 && line <= most);
+			assert(field[1] == '\n' && field[2] == ' ' && field[3] != '\r' &&
+				field[3] != '\0' && line > 0 && line <= most);
 			field++;
 			line = (size_t)-1;
 			continue;
@@ -51,7 +54,8 @@ static void check_words(struct tg_arena *arena, const char *field, const char *t
 static void check_field(struct tg_arena *arena, const char *text)
 {
 	const char *const list[] = { "a@example.com", text, "b@example.com", NULL };
-	const char *subject = tg_mime_field(arena, "Subject", text), *from = tg_mime_mailbox(arena, "From", text, "a@example.com");
+	const char *subject = tg_mime_field(arena, "Subject", text),
+		   *from = tg_mime_mailbox(arena, "From", text, "a@example.com");
 	size_t n = strlen(text);
 
 	check_lines(subject, 78);
@@ -75,7 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	lines = tg_mime_lines(arena, text);
 	for (const char *s = lines; *s; s++)
-		assert((*s == '\n') == (s > lines && s[-1] == '\r') && (*s != '\r' || s[1] == '\n'));
+		assert((*s == '\n') == (s > lines && s[-1] == '\r') &&
+			(*s != '\r' || s[1] == '\n'));
 	for (const char *s = text; *s; s++)
 		line &= (unsigned char)*s >= ' ' && *s != 0x7f;
 	if (line)

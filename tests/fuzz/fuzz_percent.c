@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target: a decoded text is UTF-8 without NUL, no longer than its escapes, and comes back from escapes of each byte. */
+ * Fuzz target: a decoded text is UTF-8 without NUL, no longer than its escapes, and comes back from
+ * escapes of each byte. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,7 +20,8 @@ static void check(struct tg_arena *arena, const char *text, size_t size, bool pl
 		return;
 	n = strlen(plain);
 	assert(n <= size && tg_utf8_valid(plain, n) && tg_utf8_length(plain, n) <= n);
-	assert(memchr(text, '%', size) || (plus && memchr(text, '+', size)) || (n == size && memcmp(text, plain, n) == 0));
+	assert(memchr(text, '%', size) || (plus && memchr(text, '+', size)) ||
+		(n == size && memcmp(text, plain, n) == 0));
 	tg_buf_init(&coded, arena);
 	tg_buf_puts(&coded, "");
 	for (i = 0; i < n; i++)

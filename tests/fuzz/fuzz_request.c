@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target: whatever nginx hands over, a request has an id, its segments are clean, its body is whole or absent, and an answer
- * can be sent. Input: values of the parameters below, each ended by a NUL, then the body. */
+ * Fuzz target: whatever nginx hands over, a request has an id, its segments are clean, its body is
+ * whole or absent, and an answer can be sent. Input: values of the parameters below, each ended by
+ * a NUL, then the body. */
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>
@@ -12,8 +13,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define LIMIT 64
 
 static const char *const names[] = {
-	"REQUEST_METHOD", "REQUEST_URI", "HTTP_AUTHORIZATION", "HTTP_X_API_KEY", "HTTP_X_REQUEST_ID", "TASKGATE_REQUEST_ID",
-	"HTTP_IDEMPOTENCY_KEY", "HTTP_X_IDEMPOTENCY_KEY", "CONTENT_TYPE", "CONTENT_LENGTH", "REMOTE_ADDR",
+	"REQUEST_METHOD",
+	"REQUEST_URI",
+	"HTTP_AUTHORIZATION",
+	"HTTP_X_API_KEY",
+	"HTTP_X_REQUEST_ID",
+	"TASKGATE_REQUEST_ID",
+	"HTTP_IDEMPOTENCY_KEY",
+	"HTTP_X_IDEMPOTENCY_KEY",
+	"CONTENT_TYPE",
+	"CONTENT_LENGTH",
+	"REMOTE_ADDR",
 };
 #define NAMES (sizeof names / sizeof names[0])
 
@@ -31,10 +41,13 @@ static void check_segments(const struct tg_request *rq)
 
 static void check_headers(const struct tg_request *rq)
 {
-	assert(rq->method_word && rq->uri && rq->query && rq->nginx_id && rq->remote && rq->content_type);
-	assert(strlen(rq->request_id) >= 1 && strlen(rq->request_id) <= 128 && !strpbrk(rq->request_id, "\r\n \""));
+	assert(rq->method_word && rq->uri && rq->query && rq->nginx_id && rq->remote &&
+		rq->content_type);
+	assert(strlen(rq->request_id) >= 1 && strlen(rq->request_id) <= 128 &&
+		!strpbrk(rq->request_id, "\r\n \""));
 	assert(!rq->token || (!rq->token_malformed && *rq->token && strlen(rq->token) <= 512));
-	assert(!rq->idempotency_key || (*rq->idempotency_key && strlen(rq->idempotency_key) <= 255));
+	assert(!rq->idempotency_key ||
+		(*rq->idempotency_key && strlen(rq->idempotency_key) <= 255));
 	assert(rq->content_length >= -1);
 }
 
@@ -44,7 +57,8 @@ static void check_body(struct tg_request *rq, const char *body, size_t len)
 	enum tg_rc rc = tg_request_body(rq, LIMIT, &err);
 
 	if (rc == TG_OK) {
-		assert(rq->body_len == len && len <= LIMIT && memcmp(rq->body, body, len) == 0 && rq->body[len] == '\0');
+		assert(rq->body_len == len && len <= LIMIT && memcmp(rq->body, body, len) == 0 &&
+			rq->body[len] == '\0');
 		assert(rq->content_length < 0 || (size_t)rq->content_length == len);
 	} else {
 		assert(!rq->body && (rc == TG_E_TOOLARGE || rc == TG_E_INVALID) && err.message[0]);
@@ -64,13 +78,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool bad = false;
 
 	for (i = 0; i < NAMES && p < end; i++, p += strlen(p) + (p + strlen(p) < end)) {
-		if (*p == '\x01')        /* absent, which is not the same as empty */
+		if (*p == '\x01') /* absent, which is not the same as empty */
 			continue;
 		params[n++] = names[i];
 		params[n++] = p;
 	}
 	tg_buf_init(&out, arena);
-	if (tg_request_init(&rq, tg_io_memory(arena, params, p, (size_t)(end - p), &out), arena, "/m", &err) == TG_OK)
+	if (tg_request_init(&rq, tg_io_memory(arena, params, p, (size_t)(end - p), &out), arena,
+		    "/m", &err) == TG_OK)
 		check_segments(&rq);
 	else
 		assert(err.rc == TG_E_INVALID && err.message[0]);

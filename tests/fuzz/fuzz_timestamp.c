@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target: an accepted time is written in one form, which reads as itself and which the C library reads as the same
- * second between 1970 and 9999. */
+ * Fuzz target: an accepted time is written in one form, which reads as itself and which the C
+ * library reads as the same second between 1970 and 9999. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -27,7 +27,8 @@ static void check(struct tg_arena *arena, const char *utc)
 	us = tg_time_to_us(utc);
 	assert(us >= 0 && us < INT64_C(253402300800000000));
 	rest = strptime(utc, "%Y-%m-%d %H:%M:%S", &tm);
-	assert(rest && *rest == '.' && timegm(&tm) == us / 1000000 && strtoll(rest + 1, NULL, 10) == us % 1000000);
+	assert(rest && *rest == '.' && timegm(&tm) == us / 1000000 &&
+		strtoll(rest + 1, NULL, 10) == us % 1000000);
 	again = tg_time_micros(arena, utc);
 	assert(again[10] == 'T' && strcmp(again + 11, utc + 11) == 0);
 	again = tg_time_seconds(arena, utc);

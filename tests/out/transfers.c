@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * transfers: a program for tests: takes a list of transfers as JSON on standard input, runs them one after the other through one pool, or all at
- * once, and prints how each ended. A name that it does not know ends it, so that a test cannot misspell one. */
+ * transfers: a program for tests: takes a list of transfers as JSON on standard input, runs them
+ * one after the other through one pool, or all at once, and prints how each ended. A name that it
+ * does not know ends it, so that a test cannot misspell one. */
 #include <json-c/json.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,14 +36,17 @@ static const char *const *list(struct tg_arena *a, json_object *array)
 
 static void take_files(struct tg_arena *a, struct tg_mail *m, json_object *array)
 {
-	struct tg_mail_file *files = tg_arena_zalloc(a, json_object_array_length(array) * sizeof *files);
+	struct tg_mail_file *files =
+		tg_arena_zalloc(a, json_object_array_length(array) * sizeof *files);
 
 	for (size_t i = 0; i < json_object_array_length(array); i++) {
-		json_object *f = json_object_array_get_idx(array, i), *content = json_object_object_get(f, "base64");
+		json_object *f = json_object_array_get_idx(array, i),
+			    *content = json_object_object_get(f, "base64");
 
 		files[i].name = text(json_object_object_get(f, "name"));
 		files[i].type = text(json_object_object_get(f, "type"));
-		files[i].data = tg_unbase64(a, text(content), (size_t)json_object_get_string_len(content), &files[i].len);
+		files[i].data = tg_unbase64(a, text(content),
+			(size_t)json_object_get_string_len(content), &files[i].len);
 		if (files[i].data == NULL)
 			die("not base64", files[i].name);
 	}
@@ -52,13 +56,18 @@ static void take_files(struct tg_arena *a, struct tg_mail *m, json_object *array
 
 static enum tg_out_tls tls(const char *word)
 {
-	return strcmp(word, "always") == 0 ? TG_TLS_ALWAYS : strcmp(word, "never") == 0 ? TG_TLS_NEVER : TG_TLS_AUTO;
+	return strcmp(word, "always") == 0   ? TG_TLS_ALWAYS
+		: strcmp(word, "never") == 0 ? TG_TLS_NEVER
+					     : TG_TLS_AUTO;
 }
 
 static const char **text_member(struct tg_mail *m, const char *name)
 {
-	const struct { const char *name, **member; } texts[] = { { "message_id", &m->message_id }, { "from", &m->from }, { "from_name", &m->from_name },
-		{ "reply_to", &m->reply_to }, { "subject", &m->subject }, { "text", &m->text }, { "html", &m->html } };
+	const struct {
+		const char *name, **member;
+	} texts[] = { { "message_id", &m->message_id }, { "from", &m->from },
+		{ "from_name", &m->from_name }, { "reply_to", &m->reply_to },
+		{ "subject", &m->subject }, { "text", &m->text }, { "html", &m->html } };
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		if (strcmp(texts[i].name, name) == 0)
@@ -68,7 +77,11 @@ static const char **text_member(struct tg_mail *m, const char *name)
 
 static const char *const **list_member(struct tg_mail *m, const char *name)
 {
-	const struct { const char *name; const char *const **member; } lists[] = { { "to", &m->to }, { "cc", &m->cc }, { "bcc", &m->bcc }, { "headers", &m->headers } };
+	const struct {
+		const char *name;
+		const char *const **member;
+	} lists[] = { { "to", &m->to }, { "cc", &m->cc }, { "bcc", &m->bcc },
+		{ "headers", &m->headers } };
 
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
 		if (strcmp(lists[i].name, name) == 0)
@@ -80,7 +93,8 @@ static struct tg_mail *mail(struct tg_arena *a, json_object *o)
 {
 	struct tg_mail *m = tg_arena_zalloc(a, sizeof *m);
 
-	json_object_object_foreach(o, name, value) {
+	json_object_object_foreach(o, name, value)
+	{
 		if (text_member(m, name) != NULL)
 			*text_member(m, name) = text(value);
 		else if (list_member(m, name) != NULL)
@@ -105,11 +119,13 @@ static void start(struct tg_out *out, json_object *o)
 	t->timeout_ms = 10000;
 	t->answer_max = 65536;
 	t->trusted = true;
-	json_object_object_foreach(o, name, value) {
+	json_object_object_foreach(o, name, value)
+	{
 		if (strcmp(name, "url") == 0)
 			t->url = text(value);
 		else if (strcmp(name, "body") == 0)
-			t->body = text(value), t->body_len = (size_t)json_object_get_string_len(value);
+			t->body = text(value),
+			t->body_len = (size_t)json_object_get_string_len(value);
 		else if (strcmp(name, "timeout_ms") == 0)
 			t->timeout_ms = json_object_get_int64(value);
 		else if (strcmp(name, "trusted") == 0)
@@ -125,8 +141,12 @@ static void start(struct tg_out *out, json_object *o)
 /* Prints the next one that ends, after what the test called it. */
 static void finish(struct tg_out *out)
 {
-	static const char *const words[] = { [TG_OUT_ANSWERED] = "answered", [TG_OUT_UNSENT] = "unsent", [TG_OUT_LOST] = "lost", [TG_OUT_TIMEOUT] = "timeout",
-		[TG_OUT_REFUSED] = "refused", [TG_OUT_TOO_LARGE] = "too_large" };
+	static const char *const words[] = { [TG_OUT_ANSWERED] = "answered",
+		[TG_OUT_UNSENT] = "unsent",
+		[TG_OUT_LOST] = "lost",
+		[TG_OUT_TIMEOUT] = "timeout",
+		[TG_OUT_REFUSED] = "refused",
+		[TG_OUT_TOO_LARGE] = "too_large" };
 	json_object *o = json_object_new_object();
 	struct tg_transfer *t;
 
@@ -170,8 +190,12 @@ int main(int argc, char **argv)
 	json_object *all = read_all();
 	int n = (int)json_object_array_length(all);
 	bool together = argc > 1 && strcmp(argv[1], "together") == 0;
-	struct tg_out_options o = { .pool = together ? n : 1, .running = together ? n : 1, .agent = "taskgate/test", .guard = &nothing_allowed,
-		.ca_file = argc > 2 ? argv[2] : NULL, .proxy = argc > 3 ? argv[3] : "" };
+	struct tg_out_options o = { .pool = together ? n : 1,
+		.running = together ? n : 1,
+		.agent = "taskgate/test",
+		.guard = &nothing_allowed,
+		.ca_file = argc > 2 ? argv[2] : NULL,
+		.proxy = argc > 3 ? argv[3] : "" };
 	struct tg_out *out;
 
 	signal(SIGPIPE, SIG_IGN);

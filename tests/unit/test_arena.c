@@ -12,7 +12,8 @@
 
 static void arena_gives_aligned_blocks_that_do_not_overlap(void **state)
 {
-	static const size_t sizes[] = { 0, 1, 2, 7, 8, 15, 16, 17, 100, 255, 256, 257, 1000, 4096, 70000 };
+	static const size_t sizes[] = { 0, 1, 2, 7, 8, 15, 16, 17, 100, 255, 256, 257, 1000, 4096,
+		70000 };
 	enum { COUNT = 400 };
 	struct tg_arena *arena = tg_arena_new(1024);
 	unsigned char *blocks[COUNT];

@@ -86,16 +86,24 @@ static void conf_reads_lines_as_documented(void **state)
 	static const struct {
 		const char *text, *url;
 	} cases[] = {
-		{ "TASKGATE_PUBLIC_URL=https://x", "https://x" }, { "TASKGATE_PUBLIC_URL=https://x\n", "https://x" },
-		{ "TASKGATE_PUBLIC_URL=https://x\r\n", "https://x" }, { "  TASKGATE_PUBLIC_URL  =\t https://x \n", "https://x" },
+		{ "TASKGATE_PUBLIC_URL=https://x", "https://x" },
+		{ "TASKGATE_PUBLIC_URL=https://x\n", "https://x" },
+		{ "TASKGATE_PUBLIC_URL=https://x\r\n", "https://x" },
+		{ "  TASKGATE_PUBLIC_URL  =\t https://x \n", "https://x" },
 		{ "# TASKGATE_PUBLIC_URL=no\n\n \n\t#no\nTASKGATE_PUBLIC_URL=yes\n", "yes" },
-		{ "TASKGATE_PUBLIC_URL=\"quoted # text \"\n", "quoted # text " }, { "TASKGATE_PUBLIC_URL=\"\"\n", "" },
-		{ "TASKGATE_PUBLIC_URL=\"\"two\"\"\n", "\"two\"" }, { "TASKGATE_PUBLIC_URL=\"\n", "\"" },
-		{ "TASKGATE_PUBLIC_URL='a'\n", "'a'" }, { "TASKGATE_PUBLIC_URL=a#b # c\n", "a#b # c" },
-		{ "TASKGATE_PUBLIC_URL=a=b==\n", "a=b==" }, { "TASKGATE_PUBLIC_URL=\n", "" },
+		{ "TASKGATE_PUBLIC_URL=\"quoted # text \"\n", "quoted # text " },
+		{ "TASKGATE_PUBLIC_URL=\"\"\n", "" },
+		{ "TASKGATE_PUBLIC_URL=\"\"two\"\"\n", "\"two\"" },
+		{ "TASKGATE_PUBLIC_URL=\"\n", "\"" },
+		{ "TASKGATE_PUBLIC_URL='a'\n", "'a'" },
+		{ "TASKGATE_PUBLIC_URL=a#b # c\n", "a#b # c" },
+		{ "TASKGATE_PUBLIC_URL=a=b==\n", "a=b==" },
+		{ "TASKGATE_PUBLIC_URL=\n", "" },
 		{ "TASKGATE_PUBLIC_URL=one\nTASKGATE_PUBLIC_URL=two\n", "two" },
-		{ "TASKGATE_PUBLIC_URL=a\nTWILIO_AUTH_TOKEN=x\nSMTP_URL=y\nOLLAMA_BASE_URL=\nOPENAI_API_KEY=z\nCELERY_X=1\n"
-		  "PEXELS_API_KEY=z\nCMS_URL=z\n", "a" },
+		{ "TASKGATE_PUBLIC_URL=a\nTWILIO_AUTH_TOKEN=x\nSMTP_URL=y\nOLLAMA_BASE_URL="
+		  "\nOPENAI_API_KEY=z\nCELERY_X=1\n"
+		  "PEXELS_API_KEY=z\nCMS_URL=z\n",
+			"a" },
 	};
 	size_t i;
 
@@ -111,26 +119,41 @@ static void conf_reads_lines_as_documented(void **state)
 static void conf_refuses_a_bad_file_by_name_and_line(void **state)
 {
 	static const struct {
-		const char *text, *message;     /* %s is the file */
+		const char *text, *message; /* %s is the file */
 	} cases[] = {
-		{ "TASKGATE_WORKER=8\n", "TASKGATE_WORKER: there is no such setting (from %s, line 1)" },
-		{ "\n# x\ntaskgate_workers=8\n", "taskgate_workers: there is no such setting (from %s, line 3)" },
+		{ "TASKGATE_WORKER=8\n",
+			"TASKGATE_WORKER: there is no such setting (from %s, line 1)" },
+		{ "\n# x\ntaskgate_workers=8\n",
+			"taskgate_workers: there is no such setting (from %s, line 3)" },
 		{ "TWILIO=1\n", "TWILIO: there is no such setting (from %s, line 1)" },
-		{ "export TASKGATE_WORKERS=8\n", "export TASKGATE_WORKERS: there is no such setting (from %s, line 1)" },
-		{ "TASKGATE_WORKERS\n", "%s, line 1: expected KEY=VALUE" }, { "\n=8\n", "%s, line 2: expected KEY=VALUE" },
-		{ "SMTP_FROM=a\tb@example.com\n", "SMTP_FROM: must not contain control characters (from %s, line 1)" },
+		{ "export TASKGATE_WORKERS=8\n",
+			"export TASKGATE_WORKERS: there is no such setting (from %s, line 1)" },
+		{ "TASKGATE_WORKERS\n", "%s, line 1: expected KEY=VALUE" },
+		{ "\n=8\n", "%s, line 2: expected KEY=VALUE" },
+		{ "SMTP_FROM=a\tb@example.com\n",
+			"SMTP_FROM: must not contain control characters (from %s, line 1)" },
 		{ "TASKGATE_WORKERS=0\n", "TASKGATE_WORKERS: 0 is below 1 (from %s, line 1)" },
-		{ "TASKGATE_WORKERS=8\nTASKGATE_WORKERS=257", "TASKGATE_WORKERS: 257 is above 256 (from %s, line 2)" },
-		{ "TASKGATE_WORKERS=", "TASKGATE_WORKERS: '' is not a whole number (from %s, line 1)" },
-		{ "TASKGATE_WORKERS=8x", "TASKGATE_WORKERS: '8x' is not a whole number (from %s, line 1)" },
-		{ "TASKGATE_WORKERS=+8", "TASKGATE_WORKERS: '+8' is not a whole number (from %s, line 1)" },
-		{ "TASKGATE_WORKERS=0x8", "TASKGATE_WORKERS: '0x8' is not a whole number (from %s, line 1)" },
-		{ "TASKGATE_WORKERS=8.0", "TASKGATE_WORKERS: '8.0' is not a whole number (from %s, line 1)" },
+		{ "TASKGATE_WORKERS=8\nTASKGATE_WORKERS=257",
+			"TASKGATE_WORKERS: 257 is above 256 (from %s, line 2)" },
+		{ "TASKGATE_WORKERS=",
+			"TASKGATE_WORKERS: '' is not a whole number (from %s, line 1)" },
+		{ "TASKGATE_WORKERS=8x",
+			"TASKGATE_WORKERS: '8x' is not a whole number (from %s, line 1)" },
+		{ "TASKGATE_WORKERS=+8",
+			"TASKGATE_WORKERS: '+8' is not a whole number (from %s, line 1)" },
+		{ "TASKGATE_WORKERS=0x8",
+			"TASKGATE_WORKERS: '0x8' is not a whole number (from %s, line 1)" },
+		{ "TASKGATE_WORKERS=8.0",
+			"TASKGATE_WORKERS: '8.0' is not a whole number (from %s, line 1)" },
 		{ "TASKGATE_WORKERS=-1", "TASKGATE_WORKERS: -1 is below 1 (from %s, line 1)" },
-		{ "TASKGATE_WORKERS=-", "TASKGATE_WORKERS: '-' is not a whole number (from %s, line 1)" },
+		{ "TASKGATE_WORKERS=-",
+			"TASKGATE_WORKERS: '-' is not a whole number (from %s, line 1)" },
 		{ "TASKGATE_WORKERS=99999999999999999999",
-		  "TASKGATE_WORKERS: '99999999999999999999' is not a whole number (from %s, line 1)" },
-		{ "LOG_LEVEL=loud", "LOG_LEVEL: 'loud' is none of debug, info, warning, error (from %s, line 1)" },
+			"TASKGATE_WORKERS: '99999999999999999999' is not a whole number (from %s, "
+			"line 1)" },
+		{ "LOG_LEVEL=loud",
+			"LOG_LEVEL: 'loud' is none of debug, info, warning, error (from %s, line "
+			"1)" },
 		{ "LOG_FORMAT=", "LOG_FORMAT: '' is none of text, json (from %s, line 1)" },
 		{ "TASKGATE_SOCKET=", "TASKGATE_SOCKET: must not be empty (from %s, line 1)" },
 	};
@@ -142,10 +165,14 @@ static void conf_refuses_a_bad_file_by_name_and_line(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		assert_int_equal(load(cases[i].text), TG_E_CONFIG);
 		at = strstr(cases[i].message, "%s");
-		snprintf(expected, sizeof expected, "%.*s%s%s", (int)(at - cases[i].message), cases[i].message, file_name, at + 2);
+		snprintf(expected, sizeof expected, "%.*s%s%s", (int)(at - cases[i].message),
+			cases[i].message, file_name, at + 2);
 		assert_string_equal(err.message, expected);
 	}
-	assert_int_equal(load_bytes("TASKGATE_WORKERS=8\0" "9\n", 21), TG_E_CONFIG);
+	assert_int_equal(load_bytes("TASKGATE_WORKERS=8\0"
+				    "9\n",
+				 21),
+		TG_E_CONFIG);
 	assert_non_null(strstr(err.message, "line 1: holds a NUL byte"));
 }
 
@@ -198,9 +225,16 @@ static void conf_has_word_compares_whole_words(void **state)
 		const char *value, *word;
 		bool has;
 	} cases[] = {
-		{ "calls,content", "calls", true }, { "calls,content", "content", true }, { " calls , content ", "content", true },
-		{ "calls", "call", false }, { "calls", "callss", false }, { "", "calls", false }, { ",,", "calls", false },
-		{ "calls,content", "calls,content", false }, { ",calls,", "calls", true }, { "calls", "", false },
+		{ "calls,content", "calls", true },
+		{ "calls,content", "content", true },
+		{ " calls , content ", "content", true },
+		{ "calls", "call", false },
+		{ "calls", "callss", false },
+		{ "", "calls", false },
+		{ ",,", "calls", false },
+		{ "calls,content", "calls,content", false },
+		{ ",calls,", "calls", true },
+		{ "calls", "", false },
 		{ "Calls", "calls", false },
 	};
 	size_t i;
@@ -224,13 +258,18 @@ static void conf_knows_the_celery_settings_that_it_ignores(void **state)
 	assert_int_equal(load(""), TG_OK);
 	assert_string_equal(tg_conf_celery(), "");
 	setenv("CELERY_RESULT_BACKEND", "redis://localhost:6379/0", 1);
-	assert_int_equal(load("CELERY_BROKER_URL=redis://:secret@localhost:6379/0\nCELERY_BROKER_URL=again\nCELERY_BROKER=x\n"), TG_OK);
-	assert_string_equal(tg_conf_celery(), "CELERY_BROKER_URL,CELERY_BROKER,CELERY_RESULT_BACKEND");
+	assert_int_equal(load("CELERY_BROKER_URL=redis://:secret@localhost:6379/"
+			      "0\nCELERY_BROKER_URL=again\nCELERY_BROKER=x\n"),
+		TG_OK);
+	assert_string_equal(
+		tg_conf_celery(), "CELERY_BROKER_URL,CELERY_BROKER,CELERY_RESULT_BACKEND");
 	unsetenv("CELERY_RESULT_BACKEND");
 	for (int i = 0; i < 40; i++)
-		snprintf(many + strlen(many), sizeof many - strlen(many), "CELERY_LONG_NAME_OF_A_SETTING_%d=x\n", i);
+		snprintf(many + strlen(many), sizeof many - strlen(many),
+			"CELERY_LONG_NAME_OF_A_SETTING_%d=x\n", i);
 	assert_int_equal(load(many), TG_OK);
-	assert_true(strlen(tg_conf_celery()) > 100 && strlen(tg_conf_celery()) < 200 && !strchr(tg_conf_celery(), '='));
+	assert_true(strlen(tg_conf_celery()) > 100 && strlen(tg_conf_celery()) < 200 &&
+		!strchr(tg_conf_celery(), '='));
 	assert_int_equal(load(""), TG_OK);
 	assert_string_equal(tg_conf_celery(), "");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tests of csv.h against RFC 4180, case by case, and what is beyond it: a byte order mark, empty lines, limits. Texts stand in memory of exactly their
- * size, so that a step too far is seen. */
+ * Tests of csv.h against RFC 4180, case by case, and what is beyond it: a byte order mark, empty
+ * lines, limits. Texts stand in memory of exactly their size, so that a step too far is seen. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,7 +30,8 @@ static int drop_arena(void **state)
 	return 0;
 }
 
-/* Reads a text of n bytes; gives it as "line:field|field;line:field", or the message of its refusal. */
+/* Reads a text of n bytes; gives it as "line:field|field;line:field", or the message of its
+ * refusal. */
 static const char *read_bytes(const char *text, size_t n)
 {
 	struct tg_error err = { .rc = TG_OK };
@@ -69,10 +70,13 @@ static const char *read_text(const char *text)
 
 static void reads_what_rfc_4180_shows(void **state)
 {
-	static const struct { const char *text, *want; } cases[] = {
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
 		{ "aaa,bbb,ccc\r\nzzz,yyy,xxx\r\n", "1:aaa|bbb|ccc;2:zzz|yyy|xxx" },
 		{ "aaa,bbb,ccc\r\nzzz,yyy,xxx", "1:aaa|bbb|ccc;2:zzz|yyy|xxx" },
-		{ "\"aaa\",\"b \r\nbb\",\"ccc\"\r\nzzz,yyy,xxx", "1:aaa|b \r\nbb|ccc;3:zzz|yyy|xxx" },
+		{ "\"aaa\",\"b \r\nbb\",\"ccc\"\r\nzzz,yyy,xxx",
+			"1:aaa|b \r\nbb|ccc;3:zzz|yyy|xxx" },
 		{ "\"aaa\",\"b\"\"bb\",\"ccc\"", "1:aaa|b\"bb|ccc" },
 		{ " a , b ", "1: a | b " },
 		{ "\",\"", "1:," },
@@ -89,9 +93,14 @@ static void reads_what_rfc_4180_shows(void **state)
 		{ "a\n\n\r\nb", "1:a;4:b" },
 		{ "\"a\n\n\nb\"\nc", "1:a\n\n\nb;5:c" },
 		{ "\"a\rb\"", "1:a\rb" },
-		{ "\xEF\xBB\xBF" "a,b", "1:a|b" },
+		{ "\xEF\xBB\xBF"
+		  "a,b",
+			"1:a|b" },
 		{ "\xEF\xBB\xBF\"a\"", "1:a" },
-		{ "a,\xEF\xBB\xBF" "b", "1:a|\xEF\xBB\xBF" "b" },
+		{ "a,\xEF\xBB\xBF"
+		  "b",
+			"1:a|\xEF\xBB\xBF"
+			"b" },
 		{ "\xC3\xA4,\xF0\x9F\x98\x80", "1:\xC3\xA4|\xF0\x9F\x98\x80" },
 		{ "=1+1,@x", "1:=1+1|@x" },
 	};
@@ -104,14 +113,17 @@ static void reads_what_rfc_4180_shows(void **state)
 
 static void refuses_with_the_line(void **state)
 {
-	static const struct { const char *text, *why; } cases[] = {
+	static const struct {
+		const char *text, *why;
+	} cases[] = {
 		{ "a\n\"b\nc\nd", "line 2: a quote is opened and never closed" },
 		{ "\"", "line 1: a quote is opened and never closed" },
 		{ "\"a\"\"", "line 1: a quote is opened and never closed" },
 		{ "a,b\nc,d\"e", "line 2: a quote inside a field that does not begin with one" },
 		{ "a \"b\"", "line 1: a quote inside a field that does not begin with one" },
 		{ "\"a\"b", "line 1: behind a closing quote comes a comma or the end of the line" },
-		{ "\"a\" ,b", "line 1: behind a closing quote comes a comma or the end of the line" },
+		{ "\"a\" ,b",
+			"line 1: behind a closing quote comes a comma or the end of the line" },
 		{ "a\rb", "line 1: a carriage return that no line feed follows" },
 		{ "a\r", "line 1: a carriage return that no line feed follows" },
 		{ "x\n\"a\"\r", "line 2: a carriage return that no line feed follows" },
@@ -144,14 +156,23 @@ static void counts_fields(void **state)
 
 static void writes_and_quotes_where_it_must(void **state)
 {
-	static const struct { const char *field[3]; int n; const char *want; } cases[] = {
+	static const struct {
+		const char *field[3];
+		int n;
+		const char *want;
+	} cases[] = {
 		{ { "a", "b c", NULL }, 3, "a,b c,\r\n" },
 		{ { "a,b", "c\"d", "e\r\nf" }, 3, "\"a,b\",\"c\"\"d\",\"e\r\nf\"\r\n" },
 		{ { "\"", "\n", "" }, 3, "\"\"\"\",\"\n\",\r\n" },
 		{ { NULL }, 1, "\"\"\r\n" },
 		{ { "" }, 1, "\"\"\r\n" },
 		{ { NULL, NULL }, 2, ",\r\n" },
-		{ { "\xEF\xBB\xBF" "a", "\xEF\xBB\xBF", "=1" }, 3, "\"\xEF\xBB\xBF" "a\",\xEF\xBB\xBF,=1\r\n" },
+		{ { "\xEF\xBB\xBF"
+		    "a",
+			  "\xEF\xBB\xBF", "=1" },
+			3,
+			"\"\xEF\xBB\xBF"
+			"a\",\xEF\xBB\xBF,=1\r\n" },
 	};
 	struct tg_buf out;
 	size_t i;
@@ -164,7 +185,8 @@ static void writes_and_quotes_where_it_must(void **state)
 	}
 }
 
-/* Every text of four letters of an alphabet that holds all that matters: what is read and written is read the same. */
+/* Every text of four letters of an alphabet that holds all that matters: what is read and written
+ * is read the same. */
 static void what_is_written_is_read_again(void **state)
 {
 	static const char alphabet[] = "a,\"\r\n";
@@ -179,7 +201,8 @@ static void what_is_written_is_read_again(void **state)
 		struct tg_buf out;
 		const char *field[2] = { text, "b" };
 
-		text[0] = alphabet[n % 5], text[1] = alphabet[n / 5 % 5], text[2] = alphabet[n / 25 % 5], text[3] = alphabet[n / 125];
+		text[0] = alphabet[n % 5], text[1] = alphabet[n / 5 % 5],
+		text[2] = alphabet[n / 25 % 5], text[3] = alphabet[n / 125];
 		tg_buf_init(&out, arena);
 		tg_csv_write(&out, field, 2);
 		tg_csv_open(&csv, out.data, out.len);
@@ -198,8 +221,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(reads_what_rfc_4180_shows, make_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(refuses_with_the_line, make_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(counts_fields, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(writes_and_quotes_where_it_must, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(what_is_written_is_read_again, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			writes_and_quotes_where_it_must, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			what_is_written_is_read_again, make_arena, drop_arena),
 	};
 
 	return cmocka_run_group_tests_name("csv", tests, NULL, NULL);

@@ -35,12 +35,14 @@ static void error_table_has_a_sound_row_for_each_rc(void **state)
 static void error_set_fills_all_and_keeps_nothing(void **state)
 {
 	struct tg_error err;
+	enum tg_rc rc;
 	int line;
 
 	(void)state;
 	memset(&err, 'x', sizeof err);
 	line = __LINE__ + 1;
-	assert_int_equal(tg_fail(&err, TG_E_INVALID, "name", "must have %d to %d characters", 1, 64), TG_E_INVALID);
+	rc = tg_fail(&err, TG_E_INVALID, "name", "must have %d to %d characters", 1, 64);
+	assert_int_equal(rc, TG_E_INVALID);
 	assert_int_equal(err.rc, TG_E_INVALID);
 	assert_string_equal(err.field, "name");
 	assert_string_equal(err.message, "must have 1 to 64 characters");
@@ -58,7 +60,8 @@ static void error_reason_stands_beside_the_rc(void **state)
 	struct tg_error err;
 
 	(void)state;
-	assert_int_equal(tg_fail_reason(&err, TG_E_CONFLICT, "task_entity_key", "entity", "taken"), TG_E_CONFLICT);
+	assert_int_equal(tg_fail_reason(&err, TG_E_CONFLICT, "task_entity_key", "entity", "taken"),
+		TG_E_CONFLICT);
 	assert_string_equal(err.reason, "task_entity_key");
 	assert_string_equal(err.message, "taken");
 	tg_fail(&err, TG_E_CONFLICT, NULL, "again");
@@ -79,7 +82,8 @@ static void error_set_may_quote_the_error_it_replaces(void **state)
 /* One row per length of the last character and per place where the cut meets it. */
 static void error_set_cuts_between_characters(void **state)
 {
-	static const char *const letters[] = { "x", "\xC3\xA4", "\xE2\x82\xAC", "\xF0\x9F\x98\x80" };
+	static const char *const letters[] = { "x", "\xC3\xA4", "\xE2\x82\xAC",
+		"\xF0\x9F\x98\x80" };
 	char text[1200];
 	struct tg_error err;
 	size_t i, shift, n, len;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tests of form.h: what a browser, Twilio and Python's urllib would send, what is broken, and that what is written reads back the same. */
+ * Tests of form.h: what a browser, Twilio and Python's urllib would send, what is broken, and that
+ * what is written reads back the same. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,7 +31,8 @@ static int drop_arena(void **state)
 	return 0;
 }
 
-/* From a copy without a byte to spare, so that a read past the end is seen by the sanitizer and by valgrind. */
+/* From a copy without a byte to spare, so that a read past the end is seen by the sanitizer and by
+ * valgrind. */
 static bool parse_exact(const char *s, size_t n)
 {
 	char *copy = malloc(n ? n : 1);
@@ -63,8 +65,17 @@ static void form_is_read_in_the_order_sent(void **state)
 		{ "a=b=c", { { "a", "b=c" } }, 1 },
 		{ "a+b=c+d", { { "a b", "c d" } }, 1 },
 		{ "a%2Bb=c%2bd%26%3D", { { "a+b", "c+d&=" } }, 1 },
-		{ "Body=Gr%C3%BC%C3%9Fe+%F0%9F%98%80", { { "Body", "Gr\xC3\xBC\xC3\x9F" "e \xF0\x9F\x98\x80" } }, 1 },
-		{ "Body=Gr\xC3\xBC\xC3\x9F" "e", { { "Body", "Gr\xC3\xBC\xC3\x9F" "e" } }, 1 },
+		{ "Body=Gr%C3%BC%C3%9Fe+%F0%9F%98%80",
+			{ { "Body",
+				"Gr\xC3\xBC\xC3\x9F"
+				"e \xF0\x9F\x98\x80" } },
+			1 },
+		{ "Body=Gr\xC3\xBC\xC3\x9F"
+		  "e",
+			{ { "Body",
+				"Gr\xC3\xBC\xC3\x9F"
+				"e" } },
+			1 },
 		{ "a=%2525", { { "a", "%25" } }, 1 },
 		{ "a=1;b=2", { { "a", "1;b=2" } }, 1 },
 		{ "a=%0D%0A%09", { { "a", "\r\n\t" } }, 1 },
@@ -85,7 +96,23 @@ static void form_is_read_in_the_order_sent(void **state)
 static void form_that_is_broken_is_refused(void **state)
 {
 	static const char *const cases[] = {
-		"a=%", "a=%2", "a=%zz", "a=%2g", "%=1", "a%4=1", "a=%00", "%00=1", "a=1&b=%", "a=%ff", "a=%C3", "a=%C0%AF", "a=%ED%A0%80", "a=%F4%90%80%80", "a=\xFF", "a=\xC3", "\xE2\x82=1",
+		"a=%",
+		"a=%2",
+		"a=%zz",
+		"a=%2g",
+		"%=1",
+		"a%4=1",
+		"a=%00",
+		"%00=1",
+		"a=1&b=%",
+		"a=%ff",
+		"a=%C3",
+		"a=%C0%AF",
+		"a=%ED%A0%80",
+		"a=%F4%90%80%80",
+		"a=\xFF",
+		"a=\xC3",
+		"\xE2\x82=1",
 	};
 	size_t i;
 
@@ -137,7 +164,8 @@ static void form_gives_the_first_of_a_name(void **state)
 	assert_null(tg_form_get(&form, ""));
 }
 
-/* WHATWG's set: letters, digits and *-._ stand as they are, a blank is a plus sign, all else is escaped by its bytes. */
+/* WHATWG's set: letters, digits and *-._ stand as they are, a blank is a plus sign, all else is
+ * escaped by its bytes. */
 static void form_is_written_as_a_browser_writes_it(void **state)
 {
 	struct tg_buf b;
@@ -147,10 +175,13 @@ static void form_is_written_as_a_browser_writes_it(void **state)
 	tg_form_put(&b, "nothing", NULL);
 	assert_int_equal(b.len, 0);
 	tg_form_put(&b, "To", "+15551234567");
-	tg_form_put(&b, "Body", "Gr\xC3\xBC\xC3\x9F" "e, 100 % & ~more*-._=\r\n");
+	tg_form_put(&b, "Body",
+		"Gr\xC3\xBC\xC3\x9F"
+		"e, 100 % & ~more*-._=\r\n");
 	tg_form_put(&b, "nothing", NULL);
 	tg_form_put(&b, "a b", "");
-	assert_string_equal(b.data, "To=%2B15551234567&Body=Gr%C3%BC%C3%9Fe%2C+100+%25+%26+%7Emore*-._%3D%0D%0A&a+b=");
+	assert_string_equal(b.data,
+		"To=%2B15551234567&Body=Gr%C3%BC%C3%9Fe%2C+100+%25+%26+%7Emore*-._%3D%0D%0A&a+b=");
 }
 
 static void form_that_was_written_reads_back_the_same(void **state)
@@ -179,13 +210,20 @@ static void form_that_was_written_reads_back_the_same(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(form_is_read_in_the_order_sent, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(form_that_is_broken_is_refused, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(form_reads_no_further_than_its_length, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(form_holds_as_many_pairs_as_it_says, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(form_gives_the_first_of_a_name, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(form_is_written_as_a_browser_writes_it, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(form_that_was_written_reads_back_the_same, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			form_is_read_in_the_order_sent, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			form_that_is_broken_is_refused, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			form_reads_no_further_than_its_length, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			form_holds_as_many_pairs_as_it_says, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			form_gives_the_first_of_a_name, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			form_is_written_as_a_browser_writes_it, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			form_that_was_written_reads_back_the_same, make_arena, drop_arena),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+/* clang-format off: the tables read by column. */
+
 #include "taskgate/http/json_scan.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

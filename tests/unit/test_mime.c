@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Tests of mime.h. What was encoded is read by decoders written here from the RFCs (2047 for words, 2231 for parameters, 5322 for folding), every line is measured, and what
- * could begin another header line is the end of the program. */
+ * Tests of mime.h. What was encoded is read by decoders written here from the RFCs (2047 for words,
+ * 2231 for parameters, 5322 for folding), every line is measured, and what could begin another
+ * header line is the end of the program. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -50,7 +51,8 @@ static const char *times(const char *s, size_t n)
 
 /* -- the decoders -- */
 
-/* RFC 5322 2.2.3: a CR LF before a blank goes away. No other control character may stand anywhere. */
+/* RFC 5322 2.2.3: a CR LF before a blank goes away. No other control character may stand anywhere.
+ */
 static const char *unfold(const char *field)
 {
 	struct tg_buf b;
@@ -147,7 +149,8 @@ static const char *decode_parameter(const char *s)
 	}
 	tg_buf_init(&b, arena);
 	for (piece = 0; *s; piece++) {
-		const char *start = tg_arena_printf(arena, "filename*%d*=%s", piece, piece == 0 ? "UTF-8''" : "");
+		const char *start = tg_arena_printf(
+			arena, "filename*%d*=%s", piece, piece == 0 ? "UTF-8''" : "");
 		size_t n;
 
 		assert_memory_equal(s, start, strlen(start));
@@ -197,11 +200,20 @@ static void mime_date_is_that_of_the_calendar(void **state)
 	static const struct {
 		long long seconds;
 		const char *date;
-	} cases[] = {       /* of GNU date -uR */
-		{ 0, "Thu, 01 Jan 1970 00:00:00 +0000" }, { 951782399, "Mon, 28 Feb 2000 23:59:59 +0000" }, { 951782400, "Tue, 29 Feb 2000 00:00:00 +0000" },
-		{ 951868800, "Wed, 01 Mar 2000 00:00:00 +0000" }, { 1078012800, "Sun, 29 Feb 2004 00:00:00 +0000" }, { 1705314600, "Mon, 15 Jan 2024 10:30:00 +0000" },
-		{ 1735689599, "Tue, 31 Dec 2024 23:59:59 +0000" }, { 1735689600, "Wed, 01 Jan 2025 00:00:00 +0000" }, { 1795816800, "Fri, 27 Nov 2026 22:00:00 +0000" },
-		{ 4107542400, "Mon, 01 Mar 2100 00:00:00 +0000" }, { 4107542399, "Sun, 28 Feb 2100 23:59:59 +0000" }, { 32503680000, "Wed, 01 Jan 3000 00:00:00 +0000" },
+	} cases[] = {
+		/* of GNU date -uR */
+		{ 0, "Thu, 01 Jan 1970 00:00:00 +0000" },
+		{ 951782399, "Mon, 28 Feb 2000 23:59:59 +0000" },
+		{ 951782400, "Tue, 29 Feb 2000 00:00:00 +0000" },
+		{ 951868800, "Wed, 01 Mar 2000 00:00:00 +0000" },
+		{ 1078012800, "Sun, 29 Feb 2004 00:00:00 +0000" },
+		{ 1705314600, "Mon, 15 Jan 2024 10:30:00 +0000" },
+		{ 1735689599, "Tue, 31 Dec 2024 23:59:59 +0000" },
+		{ 1735689600, "Wed, 01 Jan 2025 00:00:00 +0000" },
+		{ 1795816800, "Fri, 27 Nov 2026 22:00:00 +0000" },
+		{ 4107542400, "Mon, 01 Mar 2100 00:00:00 +0000" },
+		{ 4107542399, "Sun, 28 Feb 2100 23:59:59 +0000" },
+		{ 32503680000, "Wed, 01 Jan 3000 00:00:00 +0000" },
 	};
 	size_t i;
 
@@ -218,27 +230,51 @@ static void mime_field_reads_back(void **state)
 		const char *s;
 		size_t times;
 	} cases[] = {
-		{ "x", 1 }, { "x", 60 }, { "x", 61 }, { "x", 998 }, { "word ", 190 }, { "two  blanks", 1 }, { " leads", 1 }, { "trails ", 1 }, { " ", 1 }, { " ", 200 },
-		{ "=?UTF-8?B?aGk=?=", 1 }, { "a =?utf-8?q?b?= c", 1 }, { "=", 60 }, { "?=", 20 }, { "\"quoted\" <angle> (comment)", 1 }, { E_ACUTE, 1 }, { E_ACUTE, 499 },
-		{ JAPAN, 110 }, { SMILE, 249 }, { "a" SMILE, 150 }, { "ab" SMILE, 150 }, { "abc" JAPAN " ", 80 }, { "plain and " E_ACUTE " ", 60 },
+		{ "x", 1 },
+		{ "x", 60 },
+		{ "x", 61 },
+		{ "x", 998 },
+		{ "word ", 190 },
+		{ "two  blanks", 1 },
+		{ " leads", 1 },
+		{ "trails ", 1 },
+		{ " ", 1 },
+		{ " ", 200 },
+		{ "=?UTF-8?B?aGk=?=", 1 },
+		{ "a =?utf-8?q?b?= c", 1 },
+		{ "=", 60 },
+		{ "?=", 20 },
+		{ "\"quoted\" <angle> (comment)", 1 },
+		{ E_ACUTE, 1 },
+		{ E_ACUTE, 499 },
+		{ JAPAN, 110 },
+		{ SMILE, 249 },
+		{ "a" SMILE, 150 },
+		{ "ab" SMILE, 150 },
+		{ "abc" JAPAN " ", 80 },
+		{ "plain and " E_ACUTE " ", 60 },
 		{ "0123456789012345678901234567890123456789012345678901234567890 x ", 12 },
 	};
-	static const char *const names[] = { "Subject", "X", "X-A-Name-That-Is-As-Long-As-The-Api-Lets-One-Be-Which-Is-64-Letters" };
+	static const char *const names[] = { "Subject", "X",
+		"X-A-Name-That-Is-As-Long-As-The-Api-Lets-One-Be-Which-Is-64-Letters" };
 	size_t i, k;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		for (k = 0; k < COUNT(names); k++) {
-			const char *text = times(cases[i].s, cases[i].times), *field = tg_mime_field(arena, names[k], text);
+			const char *text = times(cases[i].s, cases[i].times),
+				   *field = tg_mime_field(arena, names[k], text);
 
 			assert_ascii(field);
-			assert_lines(field, strlen(names[k]) < 60 ? LINE_MOST : strlen(names[k]) + 2 + 60);
+			assert_lines(field,
+				strlen(names[k]) < 60 ? LINE_MOST : strlen(names[k]) + 2 + 60);
 			assert_string_equal(decode_words(value_of(field, names[k])), text);
 		}
 	}
 }
 
-/* Texts of every length around the edges of lines and words, each character beginning at each place. */
+/* Texts of every length around the edges of lines and words, each character beginning at each
+ * place. */
 static void mime_field_reads_back_at_every_length(void **state)
 {
 	static const char *const ends[] = { "", E_ACUTE, JAPAN, SMILE, " " SMILE, E_ACUTE " x" };
@@ -247,7 +283,9 @@ static void mime_field_reads_back_at_every_length(void **state)
 	(void)state;
 	for (i = 0; i <= 200; i++) {
 		for (k = 0; k < COUNT(ends); k++) {
-			const char *text = tg_arena_printf(arena, "%s%s", times(i % 3 ? "x" : "y ", i), ends[k]), *field = tg_mime_field(arena, "Subject", text);
+			const char *text = tg_arena_printf(
+					   arena, "%s%s", times(i % 3 ? "x" : "y ", i), ends[k]),
+				   *field = tg_mime_field(arena, "Subject", text);
 
 			assert_ascii(field);
 			if (text[0] != '\0')
@@ -261,24 +299,36 @@ static void mime_field_reads_back_at_every_length(void **state)
 static void mime_field_leaves_plain_texts_readable(void **state)
 {
 	(void)state;
-	assert_string_equal(tg_mime_field(arena, "Subject", "Your contract"), "Subject: Your contract");
+	assert_string_equal(
+		tg_mime_field(arena, "Subject", "Your contract"), "Subject: Your contract");
 	assert_string_equal(tg_mime_field(arena, "Subject", ""), "Subject: ");
-	assert_string_equal(tg_mime_field(arena, "X", "1234567890 1234567890 1234567890 1234567890 1234567890 1234567890 1234567890"),
-	    "X: 1234567890 1234567890 1234567890 1234567890 1234567890 1234567890\r\n 1234567890");
-	assert_null(strstr(tg_mime_field(arena, "List-Unsubscribe", "<mailto:stop@example.com>"), "=?"));
+	assert_string_equal(tg_mime_field(arena, "X",
+				    "1234567890 1234567890 1234567890 1234567890 1234567890 "
+				    "1234567890 1234567890"),
+		"X: 1234567890 1234567890 1234567890 1234567890 1234567890 1234567890\r\n "
+		"1234567890");
+	assert_null(strstr(
+		tg_mime_field(arena, "List-Unsubscribe", "<mailto:stop@example.com>"), "=?"));
 }
 
 static void mime_mailbox_reads_back(void **state)
 {
-	static const char *const names[] = { "Sales", "Sales, Europe", "A \"quoted\" \\ name", "(comment)", "a@b", "Gr" E_ACUTE " & S" SMILE, JAPAN, "two  blanks", " leads",
-		"=?UTF-8?B?aGk=?=", "1234567890123456789012345678901234567890123456789012345678901", "a.b", "\\", "\"" };
+	static const char *const names[] = { "Sales", "Sales, Europe", "A \"quoted\" \\ name",
+		"(comment)", "a@b", "Gr" E_ACUTE " & S" SMILE, JAPAN, "two  blanks", " leads",
+		"=?UTF-8?B?aGk=?=", "1234567890123456789012345678901234567890123456789012345678901",
+		"a.b", "\\", "\"" };
 	size_t i;
 
 	(void)state;
-	assert_string_equal(tg_mime_mailbox(arena, "From", NULL, "a@example.com"), "From: a@example.com");
-	assert_string_equal(tg_mime_mailbox(arena, "From", "", "a@example.com"), "From: a@example.com");
+	assert_string_equal(
+		tg_mime_mailbox(arena, "From", NULL, "a@example.com"), "From: a@example.com");
+	assert_string_equal(
+		tg_mime_mailbox(arena, "From", "", "a@example.com"), "From: a@example.com");
 	for (i = 0; i < COUNT(names) + 2; i++) {
-		const char *name = i < COUNT(names) ? names[i] : i == COUNT(names) ? times(SMILE, 128) : times("word ", 12), *field, *value, *end;
+		const char *name = i < COUNT(names) ? names[i]
+			: i == COUNT(names)         ? times(SMILE, 128)
+						    : times("word ", 12),
+			   *field, *value, *end;
 
 		if (i > COUNT(names))
 			name = tg_arena_strndup(arena, name, strlen(name) - 1);
@@ -293,7 +343,9 @@ static void mime_mailbox_reads_back(void **state)
 			assert_string_equal(decode_quoted(value, &value), name);
 			assert_ptr_equal(value, end);
 		} else {
-			assert_string_equal(decode_words(tg_arena_strndup(arena, value, (size_t)(end - value))), name);
+			assert_string_equal(
+				decode_words(tg_arena_strndup(arena, value, (size_t)(end - value))),
+				name);
 		}
 	}
 }
@@ -308,7 +360,8 @@ static void mime_addresses_are_folded_between_them(void **state)
 	list[1] = NULL;
 	assert_string_equal(tg_mime_addresses(arena, "To", list), "To: a@example.com");
 	for (i = 0; i < 100; i++)
-		list[i] = tg_arena_printf(arena, "%s%zu@%s.example.com", times("u", i % 50), i, times("d", 1 + i / 2));
+		list[i] = tg_arena_printf(arena, "%s%zu@%s.example.com", times("u", i % 50), i,
+			times("d", 1 + i / 2));
 	list[100] = NULL;
 	field = tg_mime_addresses(arena, "Cc", list);
 	s = value_of(field, "Cc");
@@ -331,23 +384,40 @@ static void mime_disposition_reads_back(void **state)
 		const char *s;
 		size_t times;
 	} cases[] = {
-		{ "a.txt", 1 }, { "a b.txt", 1 }, { "quo\"te's \\.txt", 1 }, { "semi;colon=.txt", 1 }, { "percent%41.txt", 1 }, { "x", 48 }, { "x", 49 }, { "x", 255 }, { E_ACUTE, 1 },
-		{ E_ACUTE, 127 }, { JAPAN ".pdf", 1 }, { SMILE, 63 }, { "a" SMILE, 50 }, { "ab" SMILE, 40 }, { "a b\"c;d'e%f*g" E_ACUTE, 10 }, { "\"", 48 },
+		{ "a.txt", 1 },
+		{ "a b.txt", 1 },
+		{ "quo\"te's \\.txt", 1 },
+		{ "semi;colon=.txt", 1 },
+		{ "percent%41.txt", 1 },
+		{ "x", 48 },
+		{ "x", 49 },
+		{ "x", 255 },
+		{ E_ACUTE, 1 },
+		{ E_ACUTE, 127 },
+		{ JAPAN ".pdf", 1 },
+		{ SMILE, 63 },
+		{ "a" SMILE, 50 },
+		{ "ab" SMILE, 40 },
+		{ "a b\"c;d'e%f*g" E_ACUTE, 10 },
+		{ "\"", 48 },
 	};
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		const char *name = times(cases[i].s, cases[i].times), *field = tg_mime_disposition(arena, name), *value = value_of(field, "Content-Disposition");
+		const char *name = times(cases[i].s, cases[i].times),
+			   *field = tg_mime_disposition(arena, name),
+			   *value = value_of(field, "Content-Disposition");
 
 		assert_ascii(field);
-		assert_lines(field, 160);      /* nowhere to fold within a quoted name */
+		assert_lines(field, 160); /* nowhere to fold within a quoted name */
 		if (strstr(field, "\r\n"))
 			assert_lines(field, LINE_MOST);
 		assert_memory_equal(value, "attachment; ", 12);
 		assert_string_equal(decode_parameter(value + 12), name);
 	}
-	assert_string_equal(tg_mime_disposition(arena, "report.pdf"), "Content-Disposition: attachment; filename=\"report.pdf\"");
+	assert_string_equal(tg_mime_disposition(arena, "report.pdf"),
+		"Content-Disposition: attachment; filename=\"report.pdf\"");
 }
 
 static void mime_lines_end_as_smtp_wants(void **state)
@@ -355,8 +425,17 @@ static void mime_lines_end_as_smtp_wants(void **state)
 	static const struct {
 		const char *text, *lines;
 	} cases[] = {
-		{ "", "" }, { "x", "x" }, { "\n", "\r\n" }, { "a\nb", "a\r\nb" }, { "a\r\nb", "a\r\nb" }, { "a\rb", "a\r\nb" }, { "a\n\rb", "a\r\n\r\nb" }, { "\r\r\n\n", "\r\n\r\n\r\n" },
-		{ "a\n", "a\r\n" }, { ".\n..\n", ".\r\n..\r\n" }, { "\xC3\xA9\n", "\xC3\xA9\r\n" },
+		{ "", "" },
+		{ "x", "x" },
+		{ "\n", "\r\n" },
+		{ "a\nb", "a\r\nb" },
+		{ "a\r\nb", "a\r\nb" },
+		{ "a\rb", "a\r\nb" },
+		{ "a\n\rb", "a\r\n\r\nb" },
+		{ "\r\r\n\n", "\r\n\r\n\r\n" },
+		{ "a\n", "a\r\n" },
+		{ ".\n..\n", ".\r\n..\r\n" },
+		{ "\xC3\xA9\n", "\xC3\xA9\r\n" },
 	};
 	size_t i;
 
@@ -367,12 +446,26 @@ static void mime_lines_end_as_smtp_wants(void **state)
 
 static void mime_header_has_each_field_once_and_no_blind_copies(void **state)
 {
-	static const char *const to[] = { "a@example.com", "b@example.com", NULL }, *const cc[] = { "c@example.com", NULL }, *const bcc[] = { "secret@example.com", NULL };
-	static const char *const none[] = { NULL }, *const headers[] = { "X-One", "1", "X-Two", "zw" E_ACUTE "i", NULL };
-	struct tg_mail m = { .message_id = "id@example.com", .date = 0, .from = "s@example.com", .from_name = "S", .reply_to = "r@example.com", .to = to, .cc = cc, .bcc = bcc,
-		.subject = "Hello", .headers = headers };
-	static const char *const expected[] = { "Date: Thu, 01 Jan 1970 00:00:00 +0000", "From: \"S\"\r\n <s@example.com>", "To: a@example.com, b@example.com", "Cc: c@example.com",
-		"Reply-To: r@example.com", "Subject: Hello", "Message-ID: <id@example.com>", "X-One: 1", "X-Two: =?UTF-8?B?endpw6lp?=" };
+	static const char *const to[] = { "a@example.com", "b@example.com", NULL },
+				 *const cc[] = { "c@example.com", NULL },
+				 *const bcc[] = { "secret@example.com", NULL };
+	static const char *const none[] = { NULL },
+				 *const headers[] = { "X-One", "1", "X-Two", "zw" E_ACUTE "i",
+					 NULL };
+	struct tg_mail m = { .message_id = "id@example.com",
+		.date = 0,
+		.from = "s@example.com",
+		.from_name = "S",
+		.reply_to = "r@example.com",
+		.to = to,
+		.cc = cc,
+		.bcc = bcc,
+		.subject = "Hello",
+		.headers = headers };
+	static const char *const expected[] = { "Date: Thu, 01 Jan 1970 00:00:00 +0000",
+		"From: \"S\"\r\n <s@example.com>", "To: a@example.com, b@example.com",
+		"Cc: c@example.com", "Reply-To: r@example.com", "Subject: Hello",
+		"Message-ID: <id@example.com>", "X-One: 1", "X-Two: =?UTF-8?B?endpw6lp?=" };
 	const char *const *lines = tg_mime_header(arena, &m);
 	size_t i;
 
@@ -387,7 +480,8 @@ static void mime_header_has_each_field_once_and_no_blind_copies(void **state)
 	m.headers = NULL;
 	lines = tg_mime_header(arena, &m);
 	for (i = 0; lines[i] != NULL; i++)
-		assert_true(strncmp(lines[i], "Cc", 2) != 0 && strncmp(lines[i], "Reply-To", 8) != 0);
+		assert_true(
+			strncmp(lines[i], "Cc", 2) != 0 && strncmp(lines[i], "Reply-To", 8) != 0);
 	assert_int_equal(i, 5);
 	m.cc = NULL;
 	assert_null(tg_mime_header(arena, &m)[5]);
@@ -398,23 +492,43 @@ static void mime_header_has_each_field_once_and_no_blind_copies(void **state)
 static void inject(int what, const char *bad)
 {
 	const char *const list[] = { bad, NULL }, *const good[] = { "a@example.com", NULL };
-	struct tg_mail m = { .message_id = what == 7 ? bad : "i", .from = "a", .to = good, .subject = what == 8 ? bad : "s" };
+	struct tg_mail m = { .message_id = what == 7 ? bad : "i",
+		.from = "a",
+		.to = good,
+		.subject = what == 8 ? bad : "s" };
 
 	switch (what) {
-	case 0: tg_mime_field(arena, "Subject", bad); break;
-	case 1: tg_mime_field(arena, bad, "x"); break;
-	case 2: tg_mime_mailbox(arena, "From", bad, "a@example.com"); break;
-	case 3: tg_mime_mailbox(arena, "From", "x", bad); break;
-	case 4: tg_mime_mailbox(arena, "From", NULL, bad); break;
-	case 5: tg_mime_addresses(arena, "To", list); break;
-	case 6: tg_mime_disposition(arena, bad); break;
-	default: tg_mime_header(arena, &m); break;
+	case 0:
+		tg_mime_field(arena, "Subject", bad);
+		break;
+	case 1:
+		tg_mime_field(arena, bad, "x");
+		break;
+	case 2:
+		tg_mime_mailbox(arena, "From", bad, "a@example.com");
+		break;
+	case 3:
+		tg_mime_mailbox(arena, "From", "x", bad);
+		break;
+	case 4:
+		tg_mime_mailbox(arena, "From", NULL, bad);
+		break;
+	case 5:
+		tg_mime_addresses(arena, "To", list);
+		break;
+	case 6:
+		tg_mime_disposition(arena, bad);
+		break;
+	default:
+		tg_mime_header(arena, &m);
+		break;
 	}
 }
 
 static void mime_never_begins_another_line(void **state)
 {
-	static const char *const bad[] = { "a\r\nBcc: x@example.com", "a\nb", "a\rb", "\n", "tab\tbed", "bell\a", "del\x7f", E_ACUTE "\n" };
+	static const char *const bad[] = { "a\r\nBcc: x@example.com", "a\nb", "a\rb", "\n",
+		"tab\tbed", "bell\a", "del\x7f", E_ACUTE "\n" };
 	size_t i;
 	int what, status;
 	pid_t pid;
@@ -439,16 +553,24 @@ static void mime_never_begins_another_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(mime_date_is_that_of_the_calendar, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			mime_date_is_that_of_the_calendar, make_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(mime_field_reads_back, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(mime_field_reads_back_at_every_length, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(mime_field_leaves_plain_texts_readable, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			mime_field_reads_back_at_every_length, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			mime_field_leaves_plain_texts_readable, make_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(mime_mailbox_reads_back, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(mime_addresses_are_folded_between_them, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(mime_disposition_reads_back, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(mime_lines_end_as_smtp_wants, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(mime_header_has_each_field_once_and_no_blind_copies, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(mime_never_begins_another_line, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			mime_addresses_are_folded_between_them, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			mime_disposition_reads_back, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			mime_lines_end_as_smtp_wants, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(mime_header_has_each_field_once_and_no_blind_copies,
+			make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			mime_never_begins_another_line, make_arena, drop_arena),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

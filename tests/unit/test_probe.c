@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tests of the probe in out.h, against a small server of its own in a child process, and against a name whose resolving takes longer than anybody waits. */
+ * Tests of the probe in out.h, against a small server of its own in a child process, and against a
+ * name whose resolving takes longer than anybody waits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,10 +23,12 @@
 static int port, closed_port;
 static pid_t server;
 static struct tg_arena *arena;
-static const struct tg_guard nothing_allowed, loopback_allowed = { .n = 1, .allow = { { AF_INET, { 127 }, 8 } } };
+static const struct tg_guard nothing_allowed,
+	loopback_allowed = { .n = 1, .allow = { { AF_INET, { 127 }, 8 } } };
 
 /* In the place of the C library's: no name is asked for outside, and one takes 30 seconds. */
-int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found)
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+	struct addrinfo **found)
 {
 	(void)service, (void)hints, (void)found;
 	if (strcmp(name, "slow.invalid") == 0)
@@ -39,13 +42,15 @@ static int listen_on_a_free_port(int *number)
 	socklen_t len = sizeof a;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(fd, 64) != 0 || getsockname(fd, (struct sockaddr *)&a, &len) != 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(fd, 64) != 0 ||
+		getsockname(fd, (struct sockaddr *)&a, &len) != 0)
 		abort();
 	*number = ntohs(a.sin_port);
 	return fd;
 }
 
-/* /NUMBER is answered with that status and more bytes than the probe reads; /slow never; anything else by an end of the connection. */
+/* /NUMBER is answered with that status and more bytes than the probe reads; /slow never; anything
+ * else by an end of the connection. */
 static void answer(int fd)
 {
 	char request[4096] = "", text[8192];
@@ -62,9 +67,13 @@ static void answer(int fd)
 	}
 	if (strncmp(request, "GET /slow ", 10) == 0)
 		pause();
-	if (sscanf(request, "GET /%d HTTP/1.1\r\n", &status) != 1 || strstr(request, "User-Agent: taskgate/test\r\n") == NULL)
+	if (sscanf(request, "GET /%d HTTP/1.1\r\n", &status) != 1 ||
+		strstr(request, "User-Agent: taskgate/test\r\n") == NULL)
 		exit(0);
-	len = snprintf(text, sizeof text, "HTTP/1.1 %d Word\r\nLocation: http://127.0.0.1:%d/404\r\nContent-Length: 4096\r\n\r\n%04096d", status, port, 0);
+	len = snprintf(text, sizeof text,
+		"HTTP/1.1 %d Word\r\nLocation: http://127.0.0.1:%d/404\r\nContent-Length: "
+		"4096\r\n\r\n%04096d",
+		status, port, 0);
 	if (write(fd, text, (size_t)len) != len)
 		exit(0);
 }
@@ -113,14 +122,17 @@ static int stop(void **state)
 
 static struct tg_out *out_new(const struct tg_guard *g)
 {
-	const struct tg_out_options o = { .pool = 1, .running = 1, .agent = "taskgate/test", .proxy = "", .guard = g };
+	const struct tg_out_options o = {
+		.pool = 1, .running = 1, .agent = "taskgate/test", .proxy = "", .guard = g
+	};
 
 	return tg_out_new(&o);
 }
 
 static const char *ask(struct tg_out *out, int to, const char *path, int timeout_ms)
 {
-	return tg_out_probe(out, arena, tg_arena_printf(arena, "http://127.0.0.1:%d/%s", to, path), timeout_ms);
+	return tg_out_probe(
+		out, arena, tg_arena_printf(arena, "http://127.0.0.1:%d/%s", to, path), timeout_ms);
 }
 
 static void probe_takes_any_status_below_400(void **state)
@@ -132,7 +144,7 @@ static void probe_takes_any_status_below_400(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
 		assert_null(ask(out, port, good[i], 5000));
-	assert_in_range(tg_clock_ms() - begun, 0, 4999);      /* none of them took all of its time */
+	assert_in_range(tg_clock_ms() - begun, 0, 4999); /* none of them took all of its time */
 	tg_out_free(out);
 }
 
@@ -165,7 +177,8 @@ static void probe_finds_nobody(void **state)
 
 	(void)state;
 	assert_non_null(strstr(ask(out, closed_port, "200", 2000), "onnect"));
-	assert_non_null(strstr(tg_out_probe(out, arena, "http://none.invalid/", 2000), "none.invalid"));
+	assert_non_null(
+		strstr(tg_out_probe(out, arena, "http://none.invalid/", 2000), "none.invalid"));
 	assert_non_null(ask(out, port, "close", 2000));
 	tg_out_free(out);
 }
@@ -190,7 +203,8 @@ static void probe_is_cut_while_a_name_is_resolved(void **state)
 	(void)state;
 	assert_non_null(tg_out_probe(out, arena, "http://slow.invalid/", 200));
 	tg_out_free(out);
-	assert_in_range(tg_clock_ms() - begun, 100, 10000);      /* connecting has three quarters of it */
+	assert_in_range(
+		tg_clock_ms() - begun, 100, 10000); /* connecting has three quarters of it */
 }
 
 int main(void)

@@ -45,7 +45,8 @@ static enum tg_rc init_uri(const char *uri, const char *mount)
 
 static enum tg_rc init_header(const char *name, const char *value)
 {
-	const char *const params[] = { "REQUEST_METHOD", "PUT", "REQUEST_URI", "/generic/a", name, value, NULL };
+	const char *const params[] = { "REQUEST_METHOD", "PUT", "REQUEST_URI", "/generic/a", name,
+		value, NULL };
 
 	return init(params);
 }
@@ -56,15 +57,23 @@ static void request_knows_its_methods(void **state)
 		const char *word;
 		enum tg_method method;
 	} rows[] = {
-		{ "GET", TG_GET }, { "HEAD", TG_HEAD }, { "POST", TG_POST }, { "PUT", TG_PUT }, { "PATCH", TG_PATCH },
-		{ "DELETE", TG_DELETE }, { "OPTIONS", TG_OPTIONS }, { "get", TG_METHOD__MAX }, { "TRACE", TG_METHOD__MAX },
+		{ "GET", TG_GET },
+		{ "HEAD", TG_HEAD },
+		{ "POST", TG_POST },
+		{ "PUT", TG_PUT },
+		{ "PATCH", TG_PATCH },
+		{ "DELETE", TG_DELETE },
+		{ "OPTIONS", TG_OPTIONS },
+		{ "get", TG_METHOD__MAX },
+		{ "TRACE", TG_METHOD__MAX },
 		{ "", TG_METHOD__MAX },
 	};
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < LENGTH(rows); i++) {
-		const char *const params[] = { "REQUEST_METHOD", rows[i].word, "REQUEST_URI", "/", NULL };
+		const char *const params[] = { "REQUEST_METHOD", rows[i].word, "REQUEST_URI", "/",
+			NULL };
 
 		assert_int_equal(init(params), TG_OK);
 		assert_int_equal(rq.method, rows[i].method);
@@ -157,7 +166,8 @@ static void request_without_any_parameter_can_be_answered(void **state)
 
 static void request_that_is_refused_keeps_its_ids(void **state)
 {
-	static const char *const params[] = { "REQUEST_METHOD", "GET", "REQUEST_URI", "/a//b", "HTTP_X_REQUEST_ID", "abc", NULL };
+	static const char *const params[] = { "REQUEST_METHOD", "GET", "REQUEST_URI", "/a//b",
+		"HTTP_X_REQUEST_ID", "abc", NULL };
 
 	(void)state;
 	assert_int_equal(init(params), TG_E_INVALID);
@@ -167,8 +177,8 @@ static void request_that_is_refused_keeps_its_ids(void **state)
 static void request_id_is_the_callers_else_nginxs_else_ours(void **state)
 {
 	char first[33], longest[129], over[130];
-	const char *params[] = { "REQUEST_METHOD", "GET", "REQUEST_URI", "/", "TASKGATE_REQUEST_ID", "nginx-1",
-	    "HTTP_X_REQUEST_ID", "A.b_c:d-9", "REMOTE_ADDR", "::1", NULL };
+	const char *params[] = { "REQUEST_METHOD", "GET", "REQUEST_URI", "/", "TASKGATE_REQUEST_ID",
+		"nginx-1", "HTTP_X_REQUEST_ID", "A.b_c:d-9", "REMOTE_ADDR", "::1", NULL };
 
 	(void)state;
 	memset(longest, 'a', 128);
@@ -226,8 +236,10 @@ static void request_token_is_taken_or_malformed(void **state)
 	(void)state;
 	for (i = 0; i < LENGTH(rows); i++) {
 		const char *const params[] = { "REQUEST_METHOD", "GET", "REQUEST_URI", "/",
-		    rows[i].authorization ? "HTTP_AUTHORIZATION" : "A", rows[i].authorization ? rows[i].authorization : "",
-		    rows[i].key ? "HTTP_X_API_KEY" : "B", rows[i].key ? rows[i].key : "", NULL };
+			rows[i].authorization ? "HTTP_AUTHORIZATION" : "A",
+			rows[i].authorization ? rows[i].authorization : "",
+			rows[i].key ? "HTTP_X_API_KEY" : "B", rows[i].key ? rows[i].key : "",
+			NULL };
 
 		assert_int_equal(init(params), TG_OK);
 		if (rq.token_malformed != rows[i].malformed)
@@ -261,8 +273,8 @@ static void request_token_headers_have_a_greatest_length(void **state)
 
 static void request_idempotency_key_is_taken_or_refused(void **state)
 {
-	static const char *const both[] = { "REQUEST_METHOD", "PUT", "REQUEST_URI", "/", "HTTP_X_IDEMPOTENCY_KEY", "second",
-	    "HTTP_IDEMPOTENCY_KEY", "\"first\"", NULL };
+	static const char *const both[] = { "REQUEST_METHOD", "PUT", "REQUEST_URI", "/",
+		"HTTP_X_IDEMPOTENCY_KEY", "second", "HTTP_IDEMPOTENCY_KEY", "\"first\"", NULL };
 	char key[257];
 
 	(void)state;
@@ -291,8 +303,16 @@ static void request_content_headers(void **state)
 		const char *length;
 		long long value;
 	} rows[] = {
-		{ "", -1 }, { "0", 0 }, { "17", 17 }, { "999999999999999999", 999999999999999999 },
-		{ "-1", -2 }, { "+1", -2 }, { "1x", -2 }, { " 1", -2 }, { "0x10", -2 }, { "9999999999999999999", -2 },
+		{ "", -1 },
+		{ "0", 0 },
+		{ "17", 17 },
+		{ "999999999999999999", 999999999999999999 },
+		{ "-1", -2 },
+		{ "+1", -2 },
+		{ "1x", -2 },
+		{ " 1", -2 },
+		{ "0x10", -2 },
+		{ "9999999999999999999", -2 },
 	};
 	char type[257];
 	size_t i;
@@ -316,9 +336,12 @@ static void request_content_headers(void **state)
 
 static enum tg_rc read_body(const char *length, const char *body, size_t len, size_t limit)
 {
-	const char *const params[] = { "REQUEST_METHOD", "PUT", "REQUEST_URI", "/", "CONTENT_LENGTH", length, NULL };
+	const char *const params[] = { "REQUEST_METHOD", "PUT", "REQUEST_URI", "/",
+		"CONTENT_LENGTH", length, NULL };
 
-	assert_int_equal(tg_request_init(&rq, tg_io_memory(arena, params, body, len, NULL), arena, "", &err), TG_OK);
+	assert_int_equal(
+		tg_request_init(&rq, tg_io_memory(arena, params, body, len, NULL), arena, "", &err),
+		TG_OK);
 	return tg_request_body(&rq, limit, &err);
 }
 
@@ -382,7 +405,8 @@ static long one_byte(struct tg_io *io, char *into, size_t n)
 
 static enum tg_rc read_with(long (*reader)(struct tg_io *, char *, size_t), const char *length)
 {
-	const char *const params[] = { "REQUEST_METHOD", "PUT", "REQUEST_URI", "/", "CONTENT_LENGTH", length, NULL };
+	const char *const params[] = { "REQUEST_METHOD", "PUT", "REQUEST_URI", "/",
+		"CONTENT_LENGTH", length, NULL };
 	struct tg_io *io = tg_io_memory(arena, params, "", 0, NULL);
 
 	io->read = reader;
@@ -445,7 +469,8 @@ static void query_gives_the_first_of_a_name(void **state)
 
 	(void)state;
 	for (i = 0; i < LENGTH(rows); i++) {
-		assert_int_equal(init_uri(tg_arena_printf(arena, "/x?%s", rows[i].query), ""), TG_OK);
+		assert_int_equal(
+			init_uri(tg_arena_printf(arena, "/x?%s", rows[i].query), ""), TG_OK);
 		bad = false;
 		value = tg_request_query(&rq, rows[i].name, &bad);
 		if (bad != rows[i].bad || !value != !rows[i].value)

@@ -61,8 +61,9 @@ static void response_is_one_write(void **state)
 	tg_buf_puts(&rs.body, "{\"a\":1}");
 	assert_true(tg_response_send(&rs, io, false));
 	assert_int_equal(writes, 1);
-	assert_string_equal(out.data, "Status: 201 Created\r\nContent-Type: application/json\r\nContent-Length: 7\r\n"
-	    "Location: /generic/abc\r\nX-Request-Id: 7\r\n\r\n{\"a\":1}");
+	assert_string_equal(out.data,
+		"Status: 201 Created\r\nContent-Type: application/json\r\nContent-Length: 7\r\n"
+		"Location: /generic/abc\r\nX-Request-Id: 7\r\n\r\n{\"a\":1}");
 }
 
 static void response_without_a_body_has_length_zero(void **state)
@@ -72,7 +73,8 @@ static void response_without_a_body_has_length_zero(void **state)
 	(void)state;
 	rs.content_type = "text/plain";
 	assert_true(tg_response_send(&rs, io, false));
-	assert_string_equal(out.data, "Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n");
+	assert_string_equal(out.data,
+		"Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n");
 }
 
 static void response_to_head_keeps_the_length(void **state)
@@ -82,7 +84,8 @@ static void response_to_head_keeps_the_length(void **state)
 	(void)state;
 	tg_buf_puts(&rs.body, "12345");
 	assert_true(tg_response_send(&rs, io, true));
-	assert_string_equal(out.data, "Status: 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n");
+	assert_string_equal(out.data,
+		"Status: 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n");
 }
 
 static void response_204_has_no_content_headers(void **state)
@@ -180,14 +183,20 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(response_is_one_write, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(response_without_a_body_has_length_zero, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(response_to_head_keeps_the_length, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(response_204_has_no_content_headers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			response_without_a_body_has_length_zero, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			response_to_head_keeps_the_length, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			response_204_has_no_content_headers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(response_body_may_hold_any_byte, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(response_header_may_be_long, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(response_says_that_the_peer_left, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(response_knows_the_word_of_each_error, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(response_header_cannot_be_smuggled, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			response_says_that_the_peer_left, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			response_knows_the_word_of_each_error, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			response_header_cannot_be_smuggled, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,7 +71,7 @@ static void scoreboard_maps_nothing_else(void **state)
 	assert_int_equal(pwrite(plain, &slots, sizeof slots, 0), (int)sizeof slots);
 	assert_null(tg_scoreboard_map(plain));
 	assert_int_equal(fcntl(plain, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), 0);
-	assert_null(tg_scoreboard_map(plain));     /* sealed, but of another size than its slots say */
+	assert_null(tg_scoreboard_map(plain)); /* sealed, but of another size than its slots say */
 	close(plain);
 	close(null);
 }

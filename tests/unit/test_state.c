@@ -22,7 +22,8 @@ static void state_edges_are_sound(void **state)
 		assert_int_not_equal(e[i].to, TG_STATE_NONE);
 		assert_true((e[i].from == TG_STATE_NONE) == (e[i].event == TG_EVENT_CREATE));
 		for (k = 0; k < i; k++)
-			assert_false(e[k].machine == e[i].machine && e[k].from == e[i].from && e[k].event == e[i].event);
+			assert_false(e[k].machine == e[i].machine && e[k].from == e[i].from &&
+				e[k].event == e[i].event);
 	}
 }
 
@@ -59,7 +60,8 @@ static void state_machines_have_no_dead_corner(void **state)
 
 	(void)state;
 	for (m = 0; m < TG_MACHINE__MAX; m++) {
-		bool reached[TG_STATE__MAX] = { [TG_STATE_NONE] = true }, ends[TG_STATE__MAX] = { false };
+		bool reached[TG_STATE__MAX] = { [TG_STATE_NONE] = true },
+		     ends[TG_STATE__MAX] = { false };
 
 		for (round = 0; round < TG_STATE__MAX; round++)
 			for (i = 0; i < n; i++) {
@@ -79,12 +81,19 @@ static void state_machines_have_no_dead_corner(void **state)
 static void state_next_refuses_what_is_no_edge(void **state)
 {
 	(void)state;
-	assert_int_equal(tg_state_next(TG_MACHINE_DISPOSITION, TG_STATE_NONE, TG_EVENT_CREATE), TG_STATE_PENDING);
-	assert_int_equal(tg_state_next(TG_MACHINE_DISPOSITION, TG_STATE_PROCESSING, TG_EVENT_COMPLETE), TG_STATE_COMPLETED);
-	assert_int_equal(tg_state_next(TG_MACHINE_DISPOSITION, TG_STATE_FAILED, TG_EVENT_REVIVE), TG_STATE_PENDING);
-	assert_int_equal(tg_state_next(TG_MACHINE_DISPOSITION, TG_STATE_PENDING, TG_EVENT_COMPLETE), TG_STATE_NONE);
-	assert_int_equal(tg_state_next(TG_MACHINE_DISPOSITION, TG_STATE_COMPLETED, TG_EVENT_CANCEL), TG_STATE_NONE);
-	assert_int_equal(tg_state_next(TG_MACHINE_DISPOSITION, TG_STATE_PENDING, TG_EVENT_CREATE), TG_STATE_NONE);
+	assert_int_equal(tg_state_next(TG_MACHINE_DISPOSITION, TG_STATE_NONE, TG_EVENT_CREATE),
+		TG_STATE_PENDING);
+	assert_int_equal(
+		tg_state_next(TG_MACHINE_DISPOSITION, TG_STATE_PROCESSING, TG_EVENT_COMPLETE),
+		TG_STATE_COMPLETED);
+	assert_int_equal(tg_state_next(TG_MACHINE_DISPOSITION, TG_STATE_FAILED, TG_EVENT_REVIVE),
+		TG_STATE_PENDING);
+	assert_int_equal(tg_state_next(TG_MACHINE_DISPOSITION, TG_STATE_PENDING, TG_EVENT_COMPLETE),
+		TG_STATE_NONE);
+	assert_int_equal(tg_state_next(TG_MACHINE_DISPOSITION, TG_STATE_COMPLETED, TG_EVENT_CANCEL),
+		TG_STATE_NONE);
+	assert_int_equal(tg_state_next(TG_MACHINE_DISPOSITION, TG_STATE_PENDING, TG_EVENT_CREATE),
+		TG_STATE_NONE);
 }
 
 static void state_names_are_read_back(void **state)
@@ -122,7 +131,8 @@ static void state_prints_each_edge_once(void **state)
 	tg_state_print_dot(&dot);
 	assert_int_equal(lines(dot.data, "->"), n);
 	assert_int_equal(lines(dot.data, "{"), lines(dot.data, "}"));
-	assert_non_null(strstr(dot.data, "\"disposition.processing\" -> \"disposition.completed\" [label=\"complete\"]"));
+	assert_non_null(strstr(dot.data,
+		"\"disposition.processing\" -> \"disposition.completed\" [label=\"complete\"]"));
 	tg_arena_free(arena);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tests of text.h: buffers and encodings. Lists of cases; each says what a reader of the standard would expect. */
+ * Tests of text.h: buffers and encodings. Lists of cases; each says what a reader of the standard
+ * would expect. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +29,8 @@ static int drop_arena(void **state)
 	return 0;
 }
 
-/* A copy of exactly n bytes on the heap, so that a read past the end is seen by the sanitizer and by valgrind. */
+/* A copy of exactly n bytes on the heap, so that a read past the end is seen by the sanitizer and
+ * by valgrind. */
 static char *exact(const char *s, size_t n)
 {
 	char *copy = malloc(n ? n : 1);
@@ -84,21 +86,44 @@ static void utf8_valid_is_rfc_3629(void **state)
 		size_t n;
 		bool valid;
 	} cases[] = {
-		{ "", 0, true }, { "a", 1, true }, { "\0", 1, true }, { "\x7F", 1, true },
-		{ "\xC2\x80", 2, true }, { "\xDF\xBF", 2, true },
-		{ "\xE0\xA0\x80", 3, true }, { "\xED\x9F\xBF", 3, true }, { "\xEE\x80\x80", 3, true }, { "\xEF\xBF\xBF", 3, true },
-		{ "\xF0\x90\x80\x80", 4, true }, { "\xF4\x8F\xBF\xBF", 4, true }, { "\xEF\xBB\xBF", 3, true },
+		{ "", 0, true },
+		{ "a", 1, true },
+		{ "\0", 1, true },
+		{ "\x7F", 1, true },
+		{ "\xC2\x80", 2, true },
+		{ "\xDF\xBF", 2, true },
+		{ "\xE0\xA0\x80", 3, true },
+		{ "\xED\x9F\xBF", 3, true },
+		{ "\xEE\x80\x80", 3, true },
+		{ "\xEF\xBF\xBF", 3, true },
+		{ "\xF0\x90\x80\x80", 4, true },
+		{ "\xF4\x8F\xBF\xBF", 4, true },
+		{ "\xEF\xBB\xBF", 3, true },
 		{ "abcdefgh\xC3\xA4ijklmnopq\xE2\x82\xAC", 22, true },
-		{ "\x80", 1, false }, { "\xBF", 1, false }, { "\xC2", 1, false }, { "\xC2\x41", 2, false },
-		{ "\xC0\x80", 2, false }, { "\xC1\xBF", 2, false },                             /* overlong, two bytes */
-		{ "\xE0\x80\x80", 3, false }, { "\xE0\x9F\xBF", 3, false },                     /* three */
-		{ "\xF0\x80\x80\x80", 4, false }, { "\xF0\x8F\xBF\xBF", 4, false },             /* four */
-		{ "\xED\xA0\x80", 3, false }, { "\xED\xBF\xBF", 3, false },                     /* surrogates */
-		{ "\xF4\x90\x80\x80", 4, false }, { "\xF5\x80\x80\x80", 4, false },             /* beyond U+10FFFF */
-		{ "\xF8\x88\x80\x80\x80", 5, false }, { "\xFE", 1, false }, { "\xFF", 1, false },
-		{ "\xE2\x82", 2, false }, { "\xF0\x9F\x98", 3, false }, { "\xE2\x82\x41", 3, false },
-		{ "\xF0\x9F\x98\x41", 4, false }, { "\xF0\x9F\x41\x80", 4, false },
-		{ "abcdefgh\xFF", 9, false }, { "abcdefghi\xE2\x82", 11, false },
+		{ "\x80", 1, false },
+		{ "\xBF", 1, false },
+		{ "\xC2", 1, false },
+		{ "\xC2\x41", 2, false },
+		{ "\xC0\x80", 2, false },
+		{ "\xC1\xBF", 2, false }, /* overlong, two bytes */
+		{ "\xE0\x80\x80", 3, false },
+		{ "\xE0\x9F\xBF", 3, false }, /* three */
+		{ "\xF0\x80\x80\x80", 4, false },
+		{ "\xF0\x8F\xBF\xBF", 4, false }, /* four */
+		{ "\xED\xA0\x80", 3, false },
+		{ "\xED\xBF\xBF", 3, false }, /* surrogates */
+		{ "\xF4\x90\x80\x80", 4, false },
+		{ "\xF5\x80\x80\x80", 4, false }, /* beyond U+10FFFF */
+		{ "\xF8\x88\x80\x80\x80", 5, false },
+		{ "\xFE", 1, false },
+		{ "\xFF", 1, false },
+		{ "\xE2\x82", 2, false },
+		{ "\xF0\x9F\x98", 3, false },
+		{ "\xE2\x82\x41", 3, false },
+		{ "\xF0\x9F\x98\x41", 4, false },
+		{ "\xF0\x9F\x41\x80", 4, false },
+		{ "abcdefgh\xFF", 9, false },
+		{ "abcdefghi\xE2\x82", 11, false },
 	};
 	char *copy;
 	size_t i;
@@ -139,7 +164,8 @@ static void hex_goes_there_and_back(void **state)
 
 static void unhex_refuses_any_other_digit(void **state)
 {
-	static const char *const cases[] = { "0g", "g0", "0 ", " 0", "0x", "-1", "0", "", "\xC3\xA4" };
+	static const char *const cases[] = { "0g", "g0", "0 ", " 0", "0x", "-1", "0", "",
+		"\xC3\xA4" };
 	uint8_t out[2];
 	char *copy;
 	size_t i;
@@ -157,8 +183,14 @@ static void base64_is_rfc_4648(void **state)
 	static const struct {
 		const char *plain, *coded;
 	} cases[] = {
-		{ "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" },
-		{ "foobar", "Zm9vYmFy" }, { "\xFB\xEF\xBE\xFF", "++++/w==" },
+		{ "", "" },
+		{ "f", "Zg==" },
+		{ "fo", "Zm8=" },
+		{ "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" },
+		{ "fooba", "Zm9vYmE=" },
+		{ "foobar", "Zm9vYmFy" },
+		{ "\xFB\xEF\xBE\xFF", "++++/w==" },
 	};
 	uint8_t all[256], *back;
 	char *coded;
@@ -187,8 +219,32 @@ static void base64_is_rfc_4648(void **state)
 static void unbase64_refuses_what_is_malformed(void **state)
 {
 	static const char *const cases[] = {
-		"Z", "Zg", "Zg=", "Zg===", "=", "==", "===", "====", "Z===", "Zm9v=", "Zm9v====", "Zg==Zg==", "Zm8=Zm8=", "Zm=v",
-		"Zm9v\n", "Zm9\n", " Zm9", "Zm9-", "Zm9_", "Zm9\x80", "Z\xC3\xA4v", "Zh==", "Zm9=", "Zm9vYmF=", "=Zg=", "Z=g=",
+		"Z",
+		"Zg",
+		"Zg=",
+		"Zg===",
+		"=",
+		"==",
+		"===",
+		"====",
+		"Z===",
+		"Zm9v=",
+		"Zm9v====",
+		"Zg==Zg==",
+		"Zm8=Zm8=",
+		"Zm=v",
+		"Zm9v\n",
+		"Zm9\n",
+		" Zm9",
+		"Zm9-",
+		"Zm9_",
+		"Zm9\x80",
+		"Z\xC3\xA4v",
+		"Zh==",
+		"Zm9=",
+		"Zm9vYmF=",
+		"=Zg=",
+		"Z=g=",
 	};
 	char *copy;
 	size_t i, n;
@@ -209,17 +265,38 @@ static void percent_decoding_happens_once(void **state)
 		const char *coded;
 		size_t n;
 		bool plus;
-		const char *plain;     /* NULL: refused */
+		const char *plain; /* NULL: refused */
 	} cases[] = {
-		{ "", 0, false, "" }, { "abc", 3, false, "abc" }, { "a%20b", 5, false, "a b" }, { "a%2fb%2Fc", 9, false, "a/b/c" },
-		{ "%2541", 5, false, "%41" }, { "a+b", 3, false, "a+b" }, { "a+b%2B", 6, true, "a b+" },
-		{ "%C3%A4", 6, false, "\xC3\xA4" }, { "\xC3%A4", 4, false, "\xC3\xA4" }, { "%e2%82%ac", 9, false, "\xE2\x82\xAC" },
-		{ "%7F", 3, false, "\x7F" }, { "%0A", 3, false, "\n" },
-		{ "%", 1, false, NULL }, { "%4", 2, false, NULL }, { "a%4", 3, false, NULL }, { "%zz", 3, false, NULL },
-		{ "%4g", 3, false, NULL }, { "%%41", 4, false, NULL }, { "% 41", 4, false, NULL }, { "%+1", 3, false, NULL },
-		{ "%-1", 3, true, NULL }, { "%00", 3, false, NULL }, { "a%00b", 5, false, NULL }, { "a\0b", 3, false, NULL },
-		{ "%C3", 3, false, NULL }, { "%C0%80", 6, false, NULL }, { "%ED%A0%80", 9, false, NULL }, { "%FF", 3, false, NULL },
-		{ "\xFF", 1, false, NULL }, { "%u0041", 6, false, NULL },
+		{ "", 0, false, "" },
+		{ "abc", 3, false, "abc" },
+		{ "a%20b", 5, false, "a b" },
+		{ "a%2fb%2Fc", 9, false, "a/b/c" },
+		{ "%2541", 5, false, "%41" },
+		{ "a+b", 3, false, "a+b" },
+		{ "a+b%2B", 6, true, "a b+" },
+		{ "%C3%A4", 6, false, "\xC3\xA4" },
+		{ "\xC3%A4", 4, false, "\xC3\xA4" },
+		{ "%e2%82%ac", 9, false, "\xE2\x82\xAC" },
+		{ "%7F", 3, false, "\x7F" },
+		{ "%0A", 3, false, "\n" },
+		{ "%", 1, false, NULL },
+		{ "%4", 2, false, NULL },
+		{ "a%4", 3, false, NULL },
+		{ "%zz", 3, false, NULL },
+		{ "%4g", 3, false, NULL },
+		{ "%%41", 4, false, NULL },
+		{ "% 41", 4, false, NULL },
+		{ "%+1", 3, false, NULL },
+		{ "%-1", 3, true, NULL },
+		{ "%00", 3, false, NULL },
+		{ "a%00b", 5, false, NULL },
+		{ "a\0b", 3, false, NULL },
+		{ "%C3", 3, false, NULL },
+		{ "%C0%80", 6, false, NULL },
+		{ "%ED%A0%80", 9, false, NULL },
+		{ "%FF", 3, false, NULL },
+		{ "\xFF", 1, false, NULL },
+		{ "%u0041", 6, false, NULL },
 	};
 	char *copy, *plain;
 	size_t i;
@@ -241,9 +318,17 @@ static void array_items_are_quoted_and_escaped(void **state)
 	static const struct {
 		const char *item, *quoted;
 	} cases[] = {
-		{ "", "\"\"" }, { "NULL", "\"NULL\"" }, { "a,b", "\"a,b\"" }, { "{}", "\"{}\"" }, { " a ", "\" a \"" },
-		{ "\"", "\"\\\"\"" }, { "\\", "\"\\\\\"" }, { "a\\\"b", "\"a\\\\\\\"b\"" }, { "'", "\"'\"" },
-		{ "\xC3\xA4", "\"\xC3\xA4\"" }, { "\\\\x", "\"\\\\\\\\x\"" },
+		{ "", "\"\"" },
+		{ "NULL", "\"NULL\"" },
+		{ "a,b", "\"a,b\"" },
+		{ "{}", "\"{}\"" },
+		{ " a ", "\" a \"" },
+		{ "\"", "\"\\\"\"" },
+		{ "\\", "\"\\\\\"" },
+		{ "a\\\"b", "\"a\\\\\\\"b\"" },
+		{ "'", "\"'\"" },
+		{ "\xC3\xA4", "\"\xC3\xA4\"" },
+		{ "\\\\x", "\"\\\\\\\\x\"" },
 	};
 	struct tg_buf buf;
 	size_t i;
@@ -262,13 +347,20 @@ static void uuid_valid_takes_the_one_form(void **state)
 		const char *text;
 		bool valid;
 	} cases[] = {
-		{ "550e8400-e29b-41d4-a716-446655440000", true }, { "550E8400-E29B-41D4-A716-44665544000f", true },
+		{ "550e8400-e29b-41d4-a716-446655440000", true },
+		{ "550E8400-E29B-41D4-A716-44665544000f", true },
 		{ "00000000-0000-0000-0000-000000000000", true },
-		{ "", false }, { "550e8400", false }, { "550e8400-e29b-41d4-a716-44665544000", false },
-		{ "550e8400-e29b-41d4-a716-4466554400000", false }, { "550e8400e29b41d4a716446655440000", false },
-		{ "{550e8400-e29b-41d4-a716-446655440000}", false }, { "550e8400-e29b-41d4-a716-44665544000g", false },
-		{ "550e8400-e29b-41d4-a716-446655440000 ", false }, { " 550e8400-e29b-41d4-a716-44665544000", false },
-		{ "550e84-00e29b-41d4-a716-446655440000", false }, { "550e8400-e29b-41d4-a716_446655440000", false },
+		{ "", false },
+		{ "550e8400", false },
+		{ "550e8400-e29b-41d4-a716-44665544000", false },
+		{ "550e8400-e29b-41d4-a716-4466554400000", false },
+		{ "550e8400e29b41d4a716446655440000", false },
+		{ "{550e8400-e29b-41d4-a716-446655440000}", false },
+		{ "550e8400-e29b-41d4-a716-44665544000g", false },
+		{ "550e8400-e29b-41d4-a716-446655440000 ", false },
+		{ " 550e8400-e29b-41d4-a716-44665544000", false },
+		{ "550e84-00e29b-41d4-a716-446655440000", false },
+		{ "550e8400-e29b-41d4-a716_446655440000", false },
 	};
 	char *copy;
 	size_t i;
@@ -285,16 +377,21 @@ static void uuid_valid_takes_the_one_form(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(buf_grows_and_stays_terminated, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(buf_printf_fits_exactly_at_each_length, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			buf_grows_and_stays_terminated, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			buf_printf_fits_exactly_at_each_length, make_arena, drop_arena),
 		cmocka_unit_test(utf8_valid_is_rfc_3629),
 		cmocka_unit_test(utf8_length_counts_characters),
 		cmocka_unit_test(hex_goes_there_and_back),
 		cmocka_unit_test(unhex_refuses_any_other_digit),
 		cmocka_unit_test_setup_teardown(base64_is_rfc_4648, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(unbase64_refuses_what_is_malformed, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(percent_decoding_happens_once, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(array_items_are_quoted_and_escaped, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			unbase64_refuses_what_is_malformed, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			percent_decoding_happens_once, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(
+			array_items_are_quoted_and_escaped, make_arena, drop_arena),
 		cmocka_unit_test(uuid_valid_takes_the_one_form),
 	};
 

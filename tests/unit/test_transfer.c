@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tests of transfers in out.h, against a small server of its own in a child process: it answers by the path's first letter. */
+ * Tests of transfers in out.h, against a small server of its own in a child process: it answers by
+ * the path's first letter. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +21,8 @@
 
 static int port, closed_port;
 static pid_t server;
-static volatile int *closed;       /* shared with the server: connections that it has closed after a whole request */
+static volatile int
+	*closed; /* shared with the server: connections that it has closed after a whole request */
 
 static int listen_on_a_free_port(int *number)
 {
@@ -28,7 +30,8 @@ static int listen_on_a_free_port(int *number)
 	socklen_t len = sizeof a;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(fd, 64) != 0 || getsockname(fd, (struct sockaddr *)&a, &len) != 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(fd, 64) != 0 ||
+		getsockname(fd, (struct sockaddr *)&a, &len) != 0)
 		abort();
 	*number = ntohs(a.sin_port);
 	return fd;
@@ -76,17 +79,22 @@ static void answer(int fd)
 	if (path[0] == 'e')
 		snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", n);
 	else if (path[0] == 'r')
-		snprintf(head, sizeof head, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/e\r\nContent-Length: 0\r\n\r\n", port);
+		snprintf(head, sizeof head,
+			"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/e\r\nContent-Length: "
+			"0\r\n\r\n",
+			port);
 	else if (path[0] == 'w')
-		snprintf(head, sizeof head, "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n");
+		snprintf(head, sizeof head,
+			"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n");
 	else if (path[0] == 'b')
-		snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", sizeof big);
+		snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n",
+			sizeof big);
 	else if (path[0] == 'l')
 		snprintf(head, sizeof head, "HTTP/1.1 204 No Content\r\n\r\n");
 	else if (path[0] == 's')
 		pause();
 	else {
-		++*closed;              /* one request at a time */
+		++*closed; /* one request at a time */
 		exit(0);
 	}
 	say(fd, head, strlen(head));
@@ -95,7 +103,7 @@ static void answer(int fd)
 	if (path[0] == 'b')
 		say(fd, big, sizeof big);
 	if (path[0] == 'l') {
-		close(fd);              /* after it has promised to stay */
+		close(fd); /* after it has promised to stay */
 		++*closed;
 		exit(0);
 	}
@@ -124,7 +132,8 @@ static int start_server(void **state)
 
 	(void)state;
 	close(other);
-	closed = mmap(NULL, sizeof *closed, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	closed = mmap(
+		NULL, sizeof *closed, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (closed == MAP_FAILED)
 		return 1;
 	server = fork();
@@ -144,11 +153,14 @@ static int stop_server(void **state)
 	return 0;
 }
 
-static struct tg_guard nothing_allowed, loopback_allowed = { .n = 1, .allow = { { AF_INET, { 127 }, 8 } } };
+static struct tg_guard nothing_allowed,
+	loopback_allowed = { .n = 1, .allow = { { AF_INET, { 127 }, 8 } } };
 
 static struct tg_out *out_new(const struct tg_guard *g)
 {
-	struct tg_out_options o = { .pool = 8, .running = 8, .agent = "taskgate/test", .proxy = "", .guard = g };
+	struct tg_out_options o = {
+		.pool = 8, .running = 8, .agent = "taskgate/test", .proxy = "", .guard = g
+	};
 
 	return tg_out_new(&o);
 }
@@ -254,7 +266,7 @@ static void transfer_ends_at_its_timeout(void **state)
 
 	(void)state;
 	start(out, t, port, "slow", true);
-	tg_out_free(out);              /* under way: no leak, no crash */
+	tg_out_free(out); /* under way: no leak, no crash */
 	out = out_new(&nothing_allowed);
 	t = tg_out_take(out);
 	t->url = tg_arena_printf(t->arena, "http://127.0.0.1:%d/slow", port);
@@ -352,7 +364,8 @@ static void transfer_says_what_the_body_is(void **state)
 	t->type = "application/x-www-form-urlencoded";
 	start(out, t, port, "echo", true);
 	assert_ptr_equal(finish(out), t);
-	assert_non_null(strstr(t->answer.data, "Content-Type: application/x-www-form-urlencoded\r\n"));
+	assert_non_null(
+		strstr(t->answer.data, "Content-Type: application/x-www-form-urlencoded\r\n"));
 	assert_null(strstr(t->answer.data, "application/json"));
 	tg_out_put(out, t);
 	/* What one transfer was told is not the next one's. */
@@ -362,8 +375,9 @@ static void transfer_says_what_the_body_is(void **state)
 	tg_out_free(out);
 }
 
-/* The server reads a request on a kept connection and closes without an answer: it may have done what it was asked for. libcurl then asks again over a new connection, by
- * itself, and only `once` keeps it from that. */
+/* The server reads a request on a kept connection and closes without an answer: it may have done
+ * what it was asked for. libcurl then asks again over a new connection, by itself, and only `once`
+ * keeps it from that. */
 static void transfer_once_is_never_sent_twice(void **state)
 {
 	int once;
@@ -392,7 +406,8 @@ static void transfer_once_is_never_sent_twice(void **state)
 	}
 }
 
-/* One that died while it was idle is another matter: nothing was sent on it, so a new one is opened, also where it must be sent once. */
+/* One that died while it was idle is another matter: nothing was sent on it, so a new one is
+ * opened, also where it must be sent once. */
 static void transfer_once_is_sent_where_the_kept_connection_died_idle(void **state)
 {
 	struct tg_out *out = out_new(&nothing_allowed);

@@ -10,8 +10,10 @@
 #define TG_SHA1_SIZE 20
 
 void tg_sha256(uint8_t out[TG_SHA256_SIZE], const void *data, size_t n);
-void tg_hmac_sha256(uint8_t out[TG_SHA256_SIZE], const void *key, size_t key_len, const void *data, size_t n);
-void tg_hmac_sha1(uint8_t out[TG_SHA1_SIZE], const void *key, size_t key_len, const void *data, size_t n);
-void tg_random(void *out, size_t n);   /* from the kernel (getrandom); aborts where it fails */
+void tg_hmac_sha256(
+	uint8_t out[TG_SHA256_SIZE], const void *key, size_t key_len, const void *data, size_t n);
+void tg_hmac_sha1(
+	uint8_t out[TG_SHA1_SIZE], const void *key, size_t key_len, const void *data, size_t n);
+void tg_random(void *out, size_t n); /* from the kernel (getrandom); aborts where it fails */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * error: what can go wrong, once for all layers. The place that detects a failure fills the caller's
- * struct tg_error once; nobody logs it on the way up; dispatch or the main logs it once. */
+ * error: what can go wrong, once for all layers. The place that detects a failure fills the
+ * caller's struct tg_error once; nobody logs it on the way up; dispatch or the main logs it once.
+ */
 #ifndef TASKGATE_ERROR_H
 #define TASKGATE_ERROR_H
 
@@ -18,12 +19,13 @@ enum tg_rc {
 
 struct tg_error {
 	enum tg_rc rc;
-	char reason[64];      /* a stable word where rc does not say it all: a constraint's name, or the raiser's own; else "" */
-	char field[64];       /* the field at fault, or "" */
-	char message[320];    /* for the client where http < 500, else for the log alone */
-	char sqlstate[6];     /* "" unless PostgreSQL said it */
-	int retry_after;      /* seconds, 0 where none */
-	const char *file;     /* where it was detected */
+	char reason[64]; /* a stable word where rc does not say it all: a constraint's name, or the
+			    raiser's own; else "" */
+	char field[64]; /* the field at fault, or "" */
+	char message[320]; /* for the client where http < 500, else for the log alone */
+	char sqlstate[6]; /* "" unless PostgreSQL said it */
+	int retry_after; /* seconds, 0 where none */
+	const char *file; /* where it was detected */
 	int line;
 };
 
@@ -37,13 +39,15 @@ struct tg_error_row {
 /* The row of rc; borrowed, never NULL (an unknown rc is a bug and aborts). */
 const struct tg_error_row *tg_error_row(enum tg_rc rc);
 
-/* Fills *err (keeps nothing of its former content) and gives rc back, so that a function can end with
- * `return tg_fail(err, TG_E_INVALID, "name", "must not be empty")`. field may be NULL. */
-#define tg_fail(err, rc, field, ...) tg_error_set((err), (rc), (field), __FILE__, __LINE__, __VA_ARGS__)
+/* Fills *err (keeps nothing of its former content) and gives rc back, so that a function can end
+ * with `return tg_fail(err, TG_E_INVALID, "name", "must not be empty")`. field may be NULL. */
+#define tg_fail(err, rc, field, ...) \
+	tg_error_set((err), (rc), (field), __FILE__, __LINE__, __VA_ARGS__)
 /* The same with a reason, which an API's error table can turn into a code of its own. */
-#define tg_fail_reason(err, rc, why, field, ...) tg_error_set_reason((err), (why), tg_fail((err), (rc), (field), __VA_ARGS__))
+#define tg_fail_reason(err, rc, why, field, ...) \
+	tg_error_set_reason((err), (why), tg_fail((err), (rc), (field), __VA_ARGS__))
 enum tg_rc tg_error_set_reason(struct tg_error *err, const char *reason, enum tg_rc rc);
-enum tg_rc tg_error_set(struct tg_error *err, enum tg_rc rc, const char *field, const char *file, int line,
-    const char *fmt, ...) TG_PRINTF(6, 7);
+enum tg_rc tg_error_set(struct tg_error *err, enum tg_rc rc, const char *field, const char *file,
+	int line, const char *fmt, ...) TG_PRINTF(6, 7);
 
 #endif

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * disposition: generic tasks and tasks of any kind: spec/disposition.md, and what design adds to it (list, cancel, retry, why). Owns routes, fields and views; holds no
- * SQL, no rights, no state's name beyond the words of its own document. */
+ * disposition: generic tasks and tasks of any kind: spec/disposition.md, and what design adds to it
+ * (list, cancel, retry, why). Owns routes, fields and views; holds no SQL, no rights, no state's
+ * name beyond the words of its own document. */
 #include <json-c/json.h>
 #include <stdlib.h>
 
 #include "taskgate/serve/shape.h"
 #include "taskgate/core/task.h"
 
-static const char *const states[] = { "pending", "queued", "processing", "completed", "failed", "cancelled", "expired", NULL };
-static const char *const kinds[] = { "voicemail", "generic", "callback_finish", "sms", "email", "call", "bulk_call", "human", "content", "approval", NULL };
+static const char *const states[] = { "pending", "queued", "processing", "completed", "failed",
+	"cancelled", "expired", NULL };
+static const char *const kinds[] = { "voicemail", "generic", "callback_finish", "sms", "email",
+	"call", "bulk_call", "human", "content", "approval", NULL };
 
 /* A task that is looked for and not there. */
 static const struct tg_code not_found[] = {
@@ -22,8 +25,13 @@ static const struct tg_code generic_not_found[] = {
 
 static const struct tg_field generic_create_fields[] = {
 	ENTITY,
-	{ .name = "task_type", .type = TG_STRING, .required = true, .test = tg_is_type, .reason = "type_unknown",
-		.shape = "must begin with a letter and have at most 64 letters, digits, '_', '.', ':' or '-'" },
+	{ .name = "task_type",
+		.type = TG_STRING,
+		.required = true,
+		.test = tg_is_type,
+		.reason = "type_unknown",
+		.shape = "must begin with a letter and have at most 64 letters, digits, '_', '.', "
+			 "':' or '-'" },
 	{ .name = "action", .type = TG_STRING, .required = true, .min = 1, .max = 100 },
 	{ .name = "target_id", .type = TG_STRING, .min = 1, .max = 255 },
 	{ .name = "payload", .type = TG_OBJECT, .rc = TG_E_UNPROCESSABLE, .reason = "payload" },
@@ -52,10 +60,17 @@ static const struct tg_view generic_created[] = {
 
 static enum tg_rc generic_create(struct tg_exchange *c)
 {
-	const struct tg_generic g = { .entity = tg_text(c, "entity"), .type = tg_text(c, "task_type"), .action = tg_text(c, "action"),
-		.target_id = tg_text(c, "target_id"), .payload = tg_text(c, "payload"), .priority = tg_text(c, "priority"),
-		.scheduled_at = tg_text(c, "scheduled_at"), .timeout = tg_text(c, "timeout"), .retry_count = tg_text(c, "retry_count"),
-		.callback_url = tg_text(c, "callback_url"), .tags = tg_text(c, "tags"),
+	const struct tg_generic g = { .entity = tg_text(c, "entity"),
+		.type = tg_text(c, "task_type"),
+		.action = tg_text(c, "action"),
+		.target_id = tg_text(c, "target_id"),
+		.payload = tg_text(c, "payload"),
+		.priority = tg_text(c, "priority"),
+		.scheduled_at = tg_text(c, "scheduled_at"),
+		.timeout = tg_text(c, "timeout"),
+		.retry_count = tg_text(c, "retry_count"),
+		.callback_url = tg_text(c, "callback_url"),
+		.tags = tg_text(c, "tags"),
 		.types_closed = tg_conf_has_word(TG_CONF_TASKGATE_REGISTRY, "types") };
 	struct tg_rows rows;
 	enum tg_rc rc = tg_generic_create(c->tx, &g, &rows);
@@ -63,10 +78,13 @@ static enum tg_rc generic_create(struct tg_exchange *c)
 	if (rc != TG_OK)
 		return rc;
 	tg_shape_location(c, "/generic/", g.entity);
-	return tg_shape_success(c, 201, tg_view_row(c, generic_created, COUNT(generic_created), rows, 0), "Generic task created successfully");
+	return tg_shape_success(c, 201,
+		tg_view_row(c, generic_created, COUNT(generic_created), rows, 0),
+		"Generic task created successfully");
 }
 
-static const struct tg_field generic_get_fields[] = { ENTITY, FLAG("include_payload", "f"), FLAG("include_result", "t"), FLAG("include_logs", "f") };
+static const struct tg_field generic_get_fields[] = { ENTITY, FLAG("include_payload", "f"),
+	FLAG("include_result", "t"), FLAG("include_logs", "f") };
 
 static const struct tg_view generic_shown[] = {
 	{ "task_id", "public_id", TG_V_TEXT, NULL, false },
@@ -93,15 +111,17 @@ static const struct tg_view generic_shown[] = {
 static enum tg_rc generic_get(struct tg_exchange *c)
 {
 	struct tg_rows rows;
-	enum tg_rc rc = tg_generic_get(c->tx, tg_text(c, "entity"), tg_flag(c, "include_payload"), tg_flag(c, "include_result"),
-	    tg_flag(c, "include_logs"), &rows);
+	enum tg_rc rc = tg_generic_get(c->tx, tg_text(c, "entity"), tg_flag(c, "include_payload"),
+		tg_flag(c, "include_result"), tg_flag(c, "include_logs"), &rows);
 
 	if (rc != TG_OK)
 		return rc;
-	return tg_shape_success(c, 200, tg_view_row(c, generic_shown, COUNT(generic_shown), rows, 0), NULL);
+	return tg_shape_success(
+		c, 200, tg_view_row(c, generic_shown, COUNT(generic_shown), rows, 0), NULL);
 }
 
-static const struct tg_field task_get_fields[] = { ENTITY, FLAG("include_details", "f"), FLAG("include_history", "f"),
+static const struct tg_field task_get_fields[] = { ENTITY, FLAG("include_details", "f"),
+	FLAG("include_history", "f"),
 	{ .name = "type", .type = TG_STRING, .place = TG_QUERY, .words = kinds } };
 
 static const struct tg_view task_shown[] = {
@@ -122,35 +142,54 @@ static const struct tg_view task_shown[] = {
 static enum tg_rc task_get(struct tg_exchange *c)
 {
 	struct tg_rows rows;
-	enum tg_rc rc = tg_task_get(c->tx, tg_text(c, "entity"), tg_flag(c, "include_details"), tg_flag(c, "include_history"), tg_text(c, "type"), &rows);
+	enum tg_rc rc = tg_task_get(c->tx, tg_text(c, "entity"), tg_flag(c, "include_details"),
+		tg_flag(c, "include_history"), tg_text(c, "type"), &rows);
 
 	if (rc != TG_OK)
 		return rc;
-	return tg_shape_success(c, 200, tg_view_row(c, task_shown, COUNT(task_shown), rows, 0), NULL);
+	return tg_shape_success(
+		c, 200, tg_view_row(c, task_shown, COUNT(task_shown), rows, 0), NULL);
 }
 
 static const struct tg_field task_list_fields[] = {
 	{ .name = "status", .type = TG_STRING, .place = TG_QUERY, .words = states },
 	{ .name = "type", .type = TG_STRING, .place = TG_QUERY, .words = kinds },
 	{ .name = "tag", .type = TG_STRING, .place = TG_QUERY, .min = 1, .max = 100 },
-	{ .name = "page", .type = TG_INTEGER, .place = TG_QUERY, .min = 1, .max = 1000000, .def = "1" },
-	{ .name = "limit", .type = TG_INTEGER, .place = TG_QUERY, .min = 1, .max = 100, .cut = true, .def = "25" },
+	{ .name = "page",
+		.type = TG_INTEGER,
+		.place = TG_QUERY,
+		.min = 1,
+		.max = 1000000,
+		.def = "1" },
+	{ .name = "limit",
+		.type = TG_INTEGER,
+		.place = TG_QUERY,
+		.min = 1,
+		.max = 100,
+		.cut = true,
+		.def = "25" },
 };
 
-/* The overview page's paging (facts 1.1.1). Nobody pages through more than this, and counting more would take longer than anybody waits. */
+/* The overview page's paging (facts 1.1.1). Nobody pages through more than this, and counting more
+ * would take longer than anybody waits. */
 #define LIST_MOST 100000
 
 static enum tg_rc task_list(struct tg_exchange *c)
 {
-	long long page = strtoll(tg_text(c, "page"), NULL, 10), limit = strtoll(tg_text(c, "limit"), NULL, 10), total;
+	long long page = strtoll(tg_text(c, "page"), NULL, 10),
+		  limit = strtoll(tg_text(c, "limit"), NULL, 10), total;
 	json_object *data, *paging;
 	struct tg_rows rows;
 	bool exact;
 	enum tg_rc rc;
 
 	if (page * limit > LIST_MOST)
-		return tg_fail(c->err, TG_E_INVALID, "page", "page times limit must be at most %d; narrow the list by status, type or tag", LIST_MOST);
-	rc = tg_task_list(c->tx, tg_text(c, "status"), tg_text(c, "type"), tg_text(c, "tag"), limit, (page - 1) * limit, &rows);
+		return tg_fail(c->err, TG_E_INVALID, "page",
+			"page times limit must be at most %d; narrow the list by status, type or "
+			"tag",
+			LIST_MOST);
+	rc = tg_task_list(c->tx, tg_text(c, "status"), tg_text(c, "type"), tg_text(c, "tag"), limit,
+		(page - 1) * limit, &rows);
 	if (rc != TG_OK)
 		return rc;
 	total = tg_rows_int(rows, 0, "total");
@@ -160,7 +199,8 @@ static enum tg_rc task_list(struct tg_exchange *c)
 	paging = json_object_new_object();
 	json_object_object_add(paging, "current_page", json_object_new_int64(page));
 	json_object_object_add(paging, "per_page", json_object_new_int64(limit));
-	json_object_object_add(paging, "total_pages", json_object_new_int64((total + limit - 1) / limit));
+	json_object_object_add(
+		paging, "total_pages", json_object_new_int64((total + limit - 1) / limit));
 	json_object_object_add(paging, "total_records", json_object_new_int64(total));
 	if (!exact)
 		json_object_object_add(paging, "total_is_exact", json_object_new_boolean(false));
@@ -187,7 +227,8 @@ static enum tg_rc task_cancel(struct tg_exchange *c)
 
 	if (rc != TG_OK)
 		return rc;
-	return tg_shape_success(c, 200, tg_view_row(c, task_moved, COUNT(task_moved), rows, 0), "Task cancelled");
+	return tg_shape_success(
+		c, 200, tg_view_row(c, task_moved, COUNT(task_moved), rows, 0), "Task cancelled");
 }
 
 static enum tg_rc task_retry(struct tg_exchange *c)
@@ -197,7 +238,8 @@ static enum tg_rc task_retry(struct tg_exchange *c)
 
 	if (rc != TG_OK)
 		return rc;
-	return tg_shape_success(c, 200, tg_view_row(c, task_moved, COUNT(task_moved), rows, 0), "Task queued again");
+	return tg_shape_success(c, 200, tg_view_row(c, task_moved, COUNT(task_moved), rows, 0),
+		"Task queued again");
 }
 
 static const struct tg_view task_reason[] = {
@@ -228,26 +270,73 @@ static enum tg_rc task_why(struct tg_exchange *c)
 
 	if (rc != TG_OK)
 		return rc;
-	return tg_shape_success(c, 200, tg_view_row(c, task_reason, COUNT(task_reason), rows, 0), tg_why_text(tg_rows_get(rows, 0, "why")));
+	return tg_shape_success(c, 200, tg_view_row(c, task_reason, COUNT(task_reason), rows, 0),
+		tg_why_text(tg_rows_get(rows, 0, "why")));
 }
 
 static const struct tg_route routes[] = {
-	{ .name = "generic.create", .method = TG_PUT, .path = "/generic/{entity}", .scope = "disposition:write", .handler = generic_create,
-		.max_body = MIB, FIELDS(generic_create_fields), .doc = "Creates a generic task." },
-	{ .name = "generic.get", .method = TG_GET, .path = "/generic/{entity}", .scope = "disposition:read", .handler = generic_get,
-		FIELDS(generic_get_fields), .codes = generic_not_found, .doc = "Status, progress and result of a generic task." },
-	{ .name = "task.list", .method = TG_GET, .path = "/task", .scope = "disposition:read", .handler = task_list,
-		FIELDS(task_list_fields), .doc = "Tasks, the newest first, by status, type or tag." },
-	{ .name = "task.get", .method = TG_GET, .path = "/task/{entity}", .scope = "disposition:read", .handler = task_get,
-		FIELDS(task_get_fields), .codes = not_found, .doc = "Status of a task of any type." },
-	{ .name = "task.cancel", .method = TG_POST, .path = "/task/{entity}/cancel", .scope = "disposition:write", .handler = task_cancel,
-		FIELDS(entity_alone), .codes = not_found, .doc = "Cancels a task that has not ended." },
-	{ .name = "task.retry", .method = TG_POST, .path = "/task/{entity}/retry", .scope = "disposition:write", .handler = task_retry,
-		FIELDS(entity_alone), .codes = not_found, .doc = "Queues a failed task again, with all its attempts." },
-	{ .name = "task.why", .method = TG_GET, .path = "/task/{entity}/why", .scope = "disposition:read", .handler = task_why,
-		FIELDS(entity_alone), .codes = not_found, .doc = "Why a task has not run." },
+	{ .name = "generic.create",
+		.method = TG_PUT,
+		.path = "/generic/{entity}",
+		.scope = "disposition:write",
+		.handler = generic_create,
+		.max_body = MIB,
+		FIELDS(generic_create_fields),
+		.doc = "Creates a generic task." },
+	{ .name = "generic.get",
+		.method = TG_GET,
+		.path = "/generic/{entity}",
+		.scope = "disposition:read",
+		.handler = generic_get,
+		FIELDS(generic_get_fields),
+		.codes = generic_not_found,
+		.doc = "Status, progress and result of a generic task." },
+	{ .name = "task.list",
+		.method = TG_GET,
+		.path = "/task",
+		.scope = "disposition:read",
+		.handler = task_list,
+		FIELDS(task_list_fields),
+		.doc = "Tasks, the newest first, by status, type or tag." },
+	{ .name = "task.get",
+		.method = TG_GET,
+		.path = "/task/{entity}",
+		.scope = "disposition:read",
+		.handler = task_get,
+		FIELDS(task_get_fields),
+		.codes = not_found,
+		.doc = "Status of a task of any type." },
+	{ .name = "task.cancel",
+		.method = TG_POST,
+		.path = "/task/{entity}/cancel",
+		.scope = "disposition:write",
+		.handler = task_cancel,
+		FIELDS(entity_alone),
+		.codes = not_found,
+		.doc = "Cancels a task that has not ended." },
+	{ .name = "task.retry",
+		.method = TG_POST,
+		.path = "/task/{entity}/retry",
+		.scope = "disposition:write",
+		.handler = task_retry,
+		FIELDS(entity_alone),
+		.codes = not_found,
+		.doc = "Queues a failed task again, with all its attempts." },
+	{ .name = "task.why",
+		.method = TG_GET,
+		.path = "/task/{entity}/why",
+		.scope = "disposition:read",
+		.handler = task_why,
+		FIELDS(entity_alone),
+		.codes = not_found,
+		.doc = "Why a task has not run." },
 };
 
 extern const struct tg_api tg_api_disposition;
-const struct tg_api tg_api_disposition = { .name = "disposition", .prefixes = tg_shape_prefixes, .routes = routes, .n_routes = COUNT(routes),
-	.codes = tg_shape_codes, .limit = TG_CONF_TASKGATE_RATE_DISPOSITION, .error = tg_shape_error };
+const struct tg_api tg_api_disposition = { .name = "disposition",
+	.prefixes = tg_shape_prefixes,
+	.routes = routes,
+	.n_routes = COUNT(routes),
+	.codes = tg_shape_codes,
+	.limit = TG_CONF_TASKGATE_RATE_DISPOSITION,
+	.error = tg_shape_error };

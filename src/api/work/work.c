@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: MIT
- * work: /work, by which any program in any language becomes a worker (design 5). Owns routes, fields and views. */
+ * work: /work, by which any program in any language becomes a worker (design 5). Owns routes,
+ * fields and views. */
 #include <json-c/json.h>
 
 #include "taskgate/serve/shape.h"
 #include "taskgate/core/work.h"
 
-#define ID { .name = "id", .type = TG_STRING, .place = TG_PATH, .required = true, .test = tg_is_uuid, .shape = "must be the id that the claim gave" }
-#define FENCE { .name = "fence", .type = TG_INTEGER, .required = true, .min = 0, .max = INT64_MAX }
-#define LEASE { .name = "lease_seconds", .type = TG_INTEGER, .min = 1, .max = 86400, .def = "60" }
+#define ID \
+	{ \
+		.name = "id", .type = TG_STRING, .place = TG_PATH, .required = true, \
+		.test = tg_is_uuid, .shape = "must be the id that the claim gave" \
+	}
+#define FENCE \
+	{ \
+		.name = "fence", .type = TG_INTEGER, .required = true, .min = 0, .max = INT64_MAX \
+	}
+#define LEASE \
+	{ \
+		.name = "lease_seconds", .type = TG_INTEGER, .min = 1, .max = 86400, .def = "60" \
+	}
 
 static const char *const levels[] = { "debug", "info", "warning", "error", NULL };
 
@@ -37,7 +48,8 @@ static enum tg_rc claim(struct tg_exchange *c)
 {
 	json_object *o, *list;
 	struct tg_rows rows;
-	enum tg_rc rc = tg_work_claim(c->tx, tg_text(c, "types"), tg_text(c, "max"), tg_text(c, "lease_seconds"), tg_text(c, "worker"), &rows);
+	enum tg_rc rc = tg_work_claim(c->tx, tg_text(c, "types"), tg_text(c, "max"),
+		tg_text(c, "lease_seconds"), tg_text(c, "worker"), &rows);
 
 	if (rc != TG_OK)
 		return rc;
@@ -49,7 +61,8 @@ static enum tg_rc claim(struct tg_exchange *c)
 	return tg_shape_bare(c, 200, o);
 }
 
-static const struct tg_view lease_kept[] = { { "lease_expires_at", "lease_until", TG_V_TIME, NULL, false } };
+static const struct tg_view lease_kept[] = { { "lease_expires_at", "lease_until", TG_V_TIME, NULL,
+	false } };
 static const struct tg_view line_kept[] = {
 	{ "lease_expires_at", "lease_until", TG_V_TIME, NULL, false },
 	{ "logged", "logged", TG_V_BOOLEAN, NULL, false },
@@ -67,9 +80,12 @@ static const struct tg_field heartbeat_fields[] = { ID, FENCE, LEASE };
 static enum tg_rc heartbeat(struct tg_exchange *c)
 {
 	struct tg_rows rows;
-	enum tg_rc rc = tg_work_heartbeat(c->tx, tg_text(c, "id"), tg_text(c, "fence"), tg_text(c, "lease_seconds"), &rows);
+	enum tg_rc rc = tg_work_heartbeat(
+		c->tx, tg_text(c, "id"), tg_text(c, "fence"), tg_text(c, "lease_seconds"), &rows);
 
-	return rc != TG_OK ? rc : tg_shape_bare(c, 200, tg_view_row(c, lease_kept, COUNT(lease_kept), rows, 0));
+	return rc != TG_OK
+		? rc
+		: tg_shape_bare(c, 200, tg_view_row(c, lease_kept, COUNT(lease_kept), rows, 0));
 }
 
 static const struct tg_field progress_fields[] = { ID, FENCE,
@@ -79,9 +95,12 @@ static const struct tg_field progress_fields[] = { ID, FENCE,
 static enum tg_rc progress(struct tg_exchange *c)
 {
 	struct tg_rows rows;
-	enum tg_rc rc = tg_work_progress(c->tx, tg_text(c, "id"), tg_text(c, "fence"), tg_text(c, "progress"), tg_text(c, "message"), &rows);
+	enum tg_rc rc = tg_work_progress(c->tx, tg_text(c, "id"), tg_text(c, "fence"),
+		tg_text(c, "progress"), tg_text(c, "message"), &rows);
 
-	return rc != TG_OK ? rc : tg_shape_bare(c, 200, tg_view_row(c, lease_kept, COUNT(lease_kept), rows, 0));
+	return rc != TG_OK
+		? rc
+		: tg_shape_bare(c, 200, tg_view_row(c, lease_kept, COUNT(lease_kept), rows, 0));
 }
 
 static const struct tg_field log_fields[] = { ID, FENCE,
@@ -91,19 +110,25 @@ static const struct tg_field log_fields[] = { ID, FENCE,
 static enum tg_rc log_line(struct tg_exchange *c)
 {
 	struct tg_rows rows;
-	enum tg_rc rc = tg_work_log(c->tx, tg_text(c, "id"), tg_text(c, "fence"), tg_text(c, "level"), tg_text(c, "message"), &rows);
+	enum tg_rc rc = tg_work_log(c->tx, tg_text(c, "id"), tg_text(c, "fence"),
+		tg_text(c, "level"), tg_text(c, "message"), &rows);
 
-	return rc != TG_OK ? rc : tg_shape_bare(c, 200, tg_view_row(c, line_kept, COUNT(line_kept), rows, 0));
+	return rc != TG_OK
+		? rc
+		: tg_shape_bare(c, 200, tg_view_row(c, line_kept, COUNT(line_kept), rows, 0));
 }
 
-static const struct tg_field complete_fields[] = { ID, FENCE, { .name = "result", .type = TG_ANY, .max = MIB } };
+static const struct tg_field complete_fields[] = { ID, FENCE,
+	{ .name = "result", .type = TG_ANY, .max = MIB } };
 
 static enum tg_rc complete(struct tg_exchange *c)
 {
 	struct tg_rows rows;
-	enum tg_rc rc = tg_work_complete(c->tx, tg_text(c, "id"), tg_text(c, "fence"), tg_text(c, "result"), &rows);
+	enum tg_rc rc = tg_work_complete(
+		c->tx, tg_text(c, "id"), tg_text(c, "fence"), tg_text(c, "result"), &rows);
 
-	return rc != TG_OK ? rc : tg_shape_bare(c, 200, tg_view_row(c, ended, COUNT(ended), rows, 0));
+	return rc != TG_OK ? rc
+			   : tg_shape_bare(c, 200, tg_view_row(c, ended, COUNT(ended), rows, 0));
 }
 
 static const struct tg_field fail_fields[] = { ID, FENCE,
@@ -113,26 +138,41 @@ static const struct tg_field fail_fields[] = { ID, FENCE,
 static enum tg_rc fail(struct tg_exchange *c)
 {
 	struct tg_rows rows;
-	enum tg_rc rc = tg_work_fail(c->tx, tg_text(c, "id"), tg_text(c, "fence"), tg_text(c, "error"), tg_flag(c, "retry"),
-	    tg_conf_int(TG_CONF_TASKGATE_RETRY_FIRST), &rows);
+	enum tg_rc rc =
+		tg_work_fail(c->tx, tg_text(c, "id"), tg_text(c, "fence"), tg_text(c, "error"),
+			tg_flag(c, "retry"), tg_conf_int(TG_CONF_TASKGATE_RETRY_FIRST), &rows);
 
-	return rc != TG_OK ? rc : tg_shape_bare(c, 200, tg_view_row(c, ended, COUNT(ended), rows, 0));
+	return rc != TG_OK ? rc
+			   : tg_shape_bare(c, 200, tg_view_row(c, ended, COUNT(ended), rows, 0));
 }
 
-#define ROUTE(n, p, h, f, d) { .name = (n), .method = TG_POST, .path = (p), .scope = "work", .handler = (h), .max_body = MIB, .fields = (f), \
-	.n_fields = COUNT(f), .doc = (d) }
+#define ROUTE(n, p, h, f, d) \
+	{ \
+		.name = (n), .method = TG_POST, .path = (p), .scope = "work", .handler = (h), \
+		.max_body = MIB, .fields = (f), .n_fields = COUNT(f), .doc = (d) \
+	}
 
 static const struct tg_route routes[] = {
-	ROUTE("work.claim", "/work/claim", claim, claim_fields, "Leases the most urgent due tasks of these types."),
-	ROUTE("work.heartbeat", "/work/{id}/heartbeat", heartbeat, heartbeat_fields, "Extends a lease, at most to the task's timeout."),
-	ROUTE("work.progress", "/work/{id}/progress", progress, progress_fields, "Tells how far it is."),
+	ROUTE("work.claim", "/work/claim", claim, claim_fields,
+		"Leases the most urgent due tasks of these types."),
+	ROUTE("work.heartbeat", "/work/{id}/heartbeat", heartbeat, heartbeat_fields,
+		"Extends a lease, at most to the task's timeout."),
+	ROUTE("work.progress", "/work/{id}/progress", progress, progress_fields,
+		"Tells how far it is."),
 	ROUTE("work.log", "/work/{id}/log", log_line, log_fields, "Adds a line to the task's log."),
-	ROUTE("work.complete", "/work/{id}/complete", complete, complete_fields, "Ends a task with its result."),
-	ROUTE("work.fail", "/work/{id}/fail", fail, fail_fields, "Ends an attempt; with attempts left the task is retried."),
+	ROUTE("work.complete", "/work/{id}/complete", complete, complete_fields,
+		"Ends a task with its result."),
+	ROUTE("work.fail", "/work/{id}/fail", fail, fail_fields,
+		"Ends an attempt; with attempts left the task is retried."),
 };
 
 static const char *const prefixes[] = { "", "/taskgate", NULL };
 
 extern const struct tg_api tg_api_work;
-const struct tg_api tg_api_work = { .name = "work", .prefixes = prefixes, .routes = routes, .n_routes = COUNT(routes),
-	.codes = tg_shape_codes, .limit = TG_CONF__MAX, .error = tg_shape_error };
+const struct tg_api tg_api_work = { .name = "work",
+	.prefixes = prefixes,
+	.routes = routes,
+	.n_routes = COUNT(routes),
+	.codes = tg_shape_codes,
+	.limit = TG_CONF__MAX,
+	.error = tg_shape_error };
