@@ -33,7 +33,7 @@ static void rollback(struct tg_db *db)
 	if (!tg_db_is_open(db))
 		return;
 	tg_db_start(db);
-	tg_db_queue(db, TG_SQL_ROLLBACK, NULL, 0);
+	tg_db_queue(db, TG_BIND_ROLLBACK());
 	if (tg_db_run(db, tg_clock_ms() + 1000, false, &ignored) != TG_OK)
 		tg_db_close(db);
 }
@@ -41,16 +41,16 @@ static void rollback(struct tg_db *db)
 static enum tg_rc begin(struct tg_db *db, int64_t deadline, struct tg_error *err)
 {
 	tg_db_start(db);
-	tg_db_queue(db, TG_SQL_BEGIN, NULL, 0);
-	tg_db_queue(db, TG_SQL_MIGRATE_ROLE, NULL, 0);
-	tg_db_queue(db, TG_SQL_MIGRATE_LOCK, NULL, 0);
+	tg_db_queue(db, TG_BIND_BEGIN());
+	tg_db_queue(db, TG_BIND_MIGRATE_ROLE());
+	tg_db_queue(db, TG_BIND_MIGRATE_LOCK());
 	return tg_db_run(db, deadline, false, err) == TG_OK ? TG_OK : explain(err);
 }
 
 static enum tg_rc commit(struct tg_db *db, int64_t deadline, struct tg_error *err)
 {
 	tg_db_start(db);
-	tg_db_queue(db, TG_SQL_COMMIT, NULL, 0);
+	tg_db_queue(db, TG_BIND_COMMIT());
 	return tg_db_run(db, deadline, true, err);
 }
 
@@ -66,13 +66,14 @@ static enum tg_rc apply(struct tg_db *db, const struct tg_migration_file *file, 
 	*done = true;
 	rc = begin(db, deadline, err);
 	if (rc == TG_OK && file != NULL) {
-		const char *params[] = { (char[]){ file->name[0], file->name[1], file->name[2],
-						 file->name[3], '\0' },
-			file->name,
-			strncmp(text, BREAKING, strlen(BREAKING)) == 0 ? "true" : "false" };
+		const char number[] = { file->name[0], file->name[1], file->name[2], file->name[3],
+			'\0' };
+		bool breaking = strncmp(text, BREAKING, strlen(BREAKING)) == 0;
 
-		rc = tg_db_call(
-			db, TG_SQL_MIGRATE_CLAIM, params, 3, deadline, false, &claimed, err);
+		rc = tg_db_call(db,
+			TG_BIND_MIGRATE_CLAIM(.number = number, .name = file->name,
+				.breaking = breaking ? "true" : "false"),
+			deadline, false, &claimed, err);
 		*done = rc == TG_OK && tg_rows_count(claimed) == 1;
 	}
 	if (rc == TG_OK && *done)
@@ -98,17 +99,17 @@ static enum tg_rc named(const char *what, struct tg_error *err)
 static enum tg_rc refuse_newer(struct tg_db *db, int64_t deadline, struct tg_error *err)
 {
 	char newest[16];
-	const char *params[] = { newest };
 	struct tg_rows rows;
 
 	snprintf(newest, sizeof newest, "%d", tg_migrate_newest());
-	if (tg_db_call(db, TG_SQL_MIGRATE_NEWER, params, 1, deadline, false, &rows, err) != TG_OK)
+	if (tg_db_call(db, TG_BIND_MIGRATE_NEWER(.newest = newest), deadline, false, &rows, err) !=
+		TG_OK)
 		return err->rc;
 	if (tg_rows_count(rows) > 0)
 		return tg_fail(err, TG_E_CONFIG, NULL,
 			"the database has the breaking migration %s, which this program does not "
 			"know: install the newer release",
-			tg_rows_get(rows, 0, "name"));
+			tg_rows_text(rows, 0, TG_MIGRATE_NEWER_NAME));
 	return TG_OK;
 }
 
