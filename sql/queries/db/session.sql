@@ -47,7 +47,7 @@ select audit_refusal($1::bytea, $2, $3, $4, $5, $6::integer)
 -- name: session_setup
 -- Once a connection. $1 statement_timeout in milliseconds: a statement outlives its abandoned request by no more than that, and one whose client has
 -- gone is ended within a second. Every statement is prepared and its best plan does not depend on the values, so the generic one is taken from
--- the first execution on.
-select set_config('DateStyle', 'ISO, YMD', false), set_config('TimeZone', 'UTC', false), set_config('jit', 'off', false),
+-- the first execution on. The search path is set here and not left to the database's own setting, which a restored dump does not bring along.
+select set_config('search_path', 'taskgate, pg_temp', false), set_config('DateStyle', 'ISO, YMD', false), set_config('TimeZone', 'UTC', false), set_config('jit', 'off', false),
 	set_config('plan_cache_mode', 'force_generic_plan', false), set_config('statement_timeout', $1, false),
 	set_config('client_connection_check_interval', '1000', false)
