@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # sqlembed: turns the SQL files that taskgatectl carries with it into C (declared in taskgate/db/migrate_files.h).
-#   awk -f sqlembed.awk sql/migrations/*.sql sql/roles.sql sql/grants.sql sql/demo/*.sql > migrations_gen.c
-# A file goes by its place: migrations/ is one array row each in the order given, demo/ is joined, roles.sql and
-# grants.sql are texts of their own. The texts keep every byte of a line; lines end with a newline. POSIX awk.
+#   awk -f sqlembed.awk sql/migrations/*.sql sql/functions/*.sql ... sql/roles.sql sql/demo/*.sql > migrations_gen.c
+# A file goes by its place: migrations/ is one array row each in the order given, demo/ is joined, roles.sql is a
+# text of its own; everything else is a text that is applied when it has changed, one array row each in the order
+# given. The texts keep every byte of a line; lines end with a newline. POSIX awk.
 
 function literal(s) {
 	gsub(/\\/, "&&", s)
@@ -29,8 +30,12 @@ FNR == 1 {
 		}
 	} else if (FILENAME ~ /demo\/[^\/]*$/) {
 		place = "demo"
+	} else if (base(FILENAME) == "roles.sql") {
+		place = "roles.sql"
 	} else {
-		place = base(FILENAME)
+		place = "t" (++texts)
+		text[texts] = FILENAME
+		sub(/^sql\//, "", text[texts])
 	}
 }
 { lines[place] = lines[place] "\n\t" literal($0) }
@@ -50,8 +55,13 @@ END {
 	print "const struct tg_migration_file tg_migration_files[] = {"
 	for (i = 1; i <= migrations; i++)
 		printf "\t{ \"%s\", text_%d },\n", name[i], i
+	print "\t{ NULL, NULL }\n};\n"
+	for (i = 1; i <= texts; i++)
+		printf "static const char changing_%d[] =%s;\n\n", i, lines["t" i]
+	print "const struct tg_migration_file tg_migration_texts[] = {"
+	for (i = 1; i <= texts; i++)
+		printf "\t{ \"%s\", changing_%d },\n", text[i], i
 	print "\t{ NULL, NULL }\n};"
 	string("tg_roles_sql", "roles.sql")
-	string("tg_grants_sql", "grants.sql")
 	string("tg_demo_sql", "demo")
 }

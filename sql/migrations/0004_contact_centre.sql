@@ -1,12 +1,18 @@
--- The contact centre's directories: who may finish a callback, who hears of a voicemail, what an email looks like, whom nobody may call.
--- All are open by default: what is not known is accepted and remembered (spec README decision 3; TASKGATE_REGISTRY closes them).
+-- The contact centre's directories: who may finish a callback, who hears of a voicemail, what an
+-- email looks like, whom nobody may call. All are open by default: what is not known is accepted
+-- and remembered (spec README decision 3; TASKGATE_REGISTRY closes them).
 
-create domain directory_id as text constraint directory_id check (length(value) between 1 and 128 and value !~ '[[:cntrl:]]');
+create domain directory_id as text
+	constraint directory_id check (length(value) between 1 and 128 and value !~ '[[:cntrl:]]');
 -- E.164: a plus sign, no leading zero, 7 to 15 digits.
 create domain phone_number as text constraint phone_number check (value ~ '^\+[1-9][0-9]{6,14}$');
--- What HTML's <input type=email> takes (WHATWG), which is what can be mailed to without quoting; src/api/field.c has the same.
-create domain email_address as text constraint email_address check (length(value) <= 254
-	and value ~ '^[A-Za-z0-9.!#$%&''*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$');
+-- What HTML's <input type=email> takes (WHATWG), which is what can be mailed to without quoting;
+-- src/serve/field.c has the same.
+create domain email_address as text
+	constraint email_address check (length(value) <= 254
+		and value ~ ('^[A-Za-z0-9.!#$%&''*+/=?^_`{|}~-]{1,64}'
+			'@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
+			'(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$'));
 
 create table agent (
 	tenant_id uuid not null references tenant,
@@ -23,7 +29,9 @@ create table contact (
 	name text,
 	phone phone_number,
 	email email_address,
-	data jsonb not null default '{}' constraint contact_data check (jsonb_typeof(data) = 'object'),   -- what callbacks brought (customer_data)
+	-- what callbacks brought (customer_data)
+	data jsonb not null default '{}'
+		constraint contact_data check (jsonb_typeof(data) = 'object'),
 	created_at timestamptz not null default now(),
 	updated_at timestamptz not null default now(),
 	primary key (tenant_id, id)
@@ -35,7 +43,8 @@ create table callback (
 	contact_id directory_id,
 	agent_id directory_id,                           -- who is meant to call
 	previous_id directory_id,                        -- the one that was rescheduled as this one
-	attempt_number integer not null default 1 constraint callback_attempt check (attempt_number between 1 and 1000),
+	attempt_number integer not null default 1
+		constraint callback_attempt check (attempt_number between 1 and 1000),
 	scheduled_at timestamptz,
 	created_at timestamptz not null default now(),
 	finished_at timestamptz,
@@ -72,8 +81,11 @@ create table disposition_code (
 
 create table email_template (
 	tenant_id uuid not null references tenant,
-	name text not null constraint email_template_name check (name ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$'),
-	subject text not null constraint email_template_subject check (length(subject) between 1 and 998 and subject !~ '[[:cntrl:]]'),
+	name text not null
+		constraint email_template_name check (name ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$'),
+	subject text not null
+		constraint email_template_subject
+			check (length(subject) between 1 and 998 and subject !~ '[[:cntrl:]]'),
 	text text,
 	html text,
 	created_at timestamptz not null default now(),
@@ -90,57 +102,82 @@ create table do_not_call (
 	primary key (tenant_id, number)
 );
 
-call guard_by_tenant('agent', 'contact', 'callback', 'entity', 'recipient', 'disposition_code', 'email_template', 'do_not_call');
+create domain delivery_status as text
+	constraint delivery_status
+		check (value in ('queued', 'rendering', 'sending', 'sent', 'delivered', 'failed',
+	'undelivered', 'bounced', 'complained'));
 
--- What every tenant has from its first moment: the document's disposition codes and the mail that tells of a voicemail.
-create function tenant_furnish(p_tenant uuid) returns void language sql as $$
-	insert into public.disposition_code (tenant_id, code, description) values
-		(p_tenant, 'SALE_COMPLETE', 'Sale successfully completed'),
-		(p_tenant, 'APPOINTMENT_SET', 'Appointment scheduled with customer'),
-		(p_tenant, 'CALLBACK_REQUESTED', 'Customer requested a callback at a later time'),
-		(p_tenant, 'NO_ANSWER', 'Customer did not answer'),
-		(p_tenant, 'BUSY', 'Line was busy'),
-		(p_tenant, 'VOICEMAIL', 'Left voicemail message'),
-		(p_tenant, 'WRONG_NUMBER', 'Incorrect phone number'),
-		(p_tenant, 'DO_NOT_CALL', 'Customer requested to be added to DNC list'),
-		(p_tenant, 'NOT_INTERESTED', 'Customer not interested'),
-		(p_tenant, 'FOLLOW_UP_REQUIRED', 'Additional follow-up needed'),
-		(p_tenant, 'TRANSFERRED', 'Call transferred to another department');
-	insert into public.email_template (tenant_id, name, subject, text) values (p_tenant, 'voicemail', 'New voicemail from {{caller_id}}',
-		E'{{caller_id}} left a voicemail.\n\nReceived: {{timestamp}}\nDuration: {{duration}}\nRecording: {{audio_url}}\n');
-$$;
-create function tenant_made() returns trigger language plpgsql security definer as $$
-begin
-	perform public.tenant_furnish(new.id);
-	return null;
-end $$;
-create trigger tenant_made after insert on tenant for each row execute function tenant_made();
-select tenant_furnish(id) from tenant;
+-- An SMS or an email: one row a task. What is sent was rendered when the task was made, so a
+-- template that changes later changes nothing.
+create table message (
+	tenant_id uuid not null,
+	task_id uuid not null,
+	channel text not null constraint message_channel check (channel in ('sms', 'email')),
+	status delivery_status not null default 'queued',
+	error_code text,                                 -- the provider's own
+	sent_at timestamptz,
+	delivered_at timestamptz,
+	asked integer not null default 0,  -- how often the provider was asked what became of it
+	characters integer,
+	segments integer,
+	file_bytes bigint not null default 0,
+	provider text not null,
+	-- Twilio's Sid: set where the provider has it, and from then on it is never sent again
+	provider_id text,
+	sender text,                                     -- null: the sweeper's default
+	sender_name text,
+	reply_to text,
+	template text,
+	recipients text[] not null,
+	cc text[],
+	bcc text[],
+	headers json,
+	subject text,
+	text text,
+	html text,
+	primary key (tenant_id, task_id),
+	-- Twilio's reports name the task and no tenant
+	constraint message_task_taken unique (task_id)
+);
+create unique index message_provider_id on message (provider_id) where provider_id is not null;
 
--- A template's {{name}} and {{name.member}} with the data's values; in HTML their special characters are escaped. A template that is not well formed
--- or needs what the data has not is refused, so that nobody is written "Dear {{name}}".
-create function template_render(p_text text, p_data jsonb, p_html boolean) returns text language plpgsql immutable as $$
-declare rest text := p_text; made text := ''; at integer; ends integer; name text; value text;
-begin
-	loop
-		at := position('{{' in rest);
-		exit when at = 0 or at is null;
-		made := made || left(rest, at - 1);
-		rest := substr(rest, at + 2);
-		ends := position('}}' in rest);
-		name := btrim(left(rest, greatest(ends - 1, 0)));
-		if ends = 0 or name !~ '^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$' then
-			perform public.refuse('TG400', 'template_error', format('the template is not well formed at {{%s', left(rest, 40)));
-		end if;
-		value := p_data #>> string_to_array(name, '.');
-		if value is null then
-			perform public.refuse('TG400', 'template_error', format('the template needs the variable %s', name));
-		end if;
-		if p_html then
-			value := replace(replace(replace(replace(replace(value, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
-		end if;
-		made := made || value;
-		rest := substr(rest, ends + 2);
-	end loop;
-	return made || rest;
-end $$;
+create table message_file (
+	tenant_id uuid not null,
+	task_id uuid not null,
+	n integer not null,
+	name text not null,
+	type text not null,
+	content bytea not null,
+	primary key (tenant_id, task_id, n)
+);
+alter table message_file alter column content set storage external;    -- mostly compressed already
+
+-- Append-only: what became of a message, as its sender is told by `include=delivery_log` and
+-- `include=events`.
+create table message_event (
+	tenant_id uuid not null,
+	task_id uuid not null,
+	seq integer not null,
+	at timestamptz not null default clock_timestamp(),
+	event text not null,
+	recipient text,
+	message text not null,
+	primary key (tenant_id, task_id, seq)
+);
+
+-- Each status that Twilio reported, once, also of what we do not know (spec facts 3; issue
+-- "Twilio's webhooks").
+create table twilio_event (
+	sid text not null,
+	status text not null,
+	sequence integer not null default -1,
+	task_id uuid,                                    -- null: nobody's
+	params json not null,
+	received_at timestamptz not null default now(),
+	primary key (sid, status, sequence)
+);
+create index twilio_event_age on twilio_event (received_at);
+
+call guard_by_tenant(
+	'agent', 'contact', 'callback', 'entity', 'recipient', 'disposition_code', 'email_template',
+	'do_not_call', 'message', 'message_file', 'message_event');

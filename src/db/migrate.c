@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * migrate: brings a database up to the embedded migrations. Promises that each one is applied once
- * and whole or not at all, however many runs there are at a time, and that everything made belongs
- * to taskgate_owner. Never goes back, never acts as a superuser. */
+ * migrate: brings a database up to the embedded SQL. Promises that a migration is applied once, and
+ * a function, state or grant whenever its text has changed; each whole or not at all, however many
+ * runs there are at a time; and that everything made belongs to taskgate_owner. Never goes back to
+ * an older release's text, never drops a function, never acts as a superuser. */
 #include <assert.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,35 +56,25 @@ static enum tg_rc commit(struct tg_db *db, int64_t deadline, struct tg_error *er
 	return tg_db_run(db, deadline, true, err);
 }
 
-/* A text in a transaction of its own, as the owner. file: its row in the list of migrations is the
- * transaction's first statement, and where that is there already nothing else is done; NULL: no
- * row, always run. */
-static enum tg_rc apply(struct tg_db *db, const struct tg_migration_file *file, const char *text,
-	bool *done, int64_t deadline, struct tg_error *err)
+/* Keeps what went well; after an error the transaction is rolled back. */
+static enum tg_rc end(struct tg_db *db, enum tg_rc rc, int64_t deadline, struct tg_error *err)
 {
-	struct tg_rows claimed;
-	enum tg_rc rc;
-
-	*done = true;
-	rc = begin(db, deadline, err);
-	if (rc == TG_OK && file != NULL) {
-		const char number[] = { file->name[0], file->name[1], file->name[2], file->name[3],
-			'\0' };
-		bool breaking = strncmp(text, BREAKING, strlen(BREAKING)) == 0;
-
-		rc = tg_db_call(db,
-			TG_BIND_MIGRATE_CLAIM(.number = number, .name = file->name,
-				.breaking = breaking ? "true" : "false"),
-			deadline, false, &claimed, err);
-		*done = rc == TG_OK && tg_rows_count(claimed) == 1;
-	}
-	if (rc == TG_OK && *done)
-		rc = tg_db_script(db, text, deadline, err);
 	if (rc == TG_OK)
 		rc = commit(db, deadline, err);
 	if (rc != TG_OK)
 		rollback(db);
 	return rc;
+}
+
+static enum tg_rc claim(
+	struct tg_db *db, struct tg_bind row, bool *ours, int64_t deadline, struct tg_error *err)
+{
+	struct tg_rows rows;
+
+	if (tg_db_call(db, row, deadline, false, &rows, err) != TG_OK)
+		return err->rc;
+	*ours = tg_rows_count(rows) == 1;
+	return TG_OK;
 }
 
 static enum tg_rc named(const char *what, struct tg_error *err)
@@ -94,6 +86,66 @@ static enum tg_rc named(const char *what, struct tg_error *err)
 	tg_fail(err, was.rc, NULL, "%s: %s", what, was.message);
 	memcpy(err->sqlstate, was.sqlstate, sizeof err->sqlstate);
 	return err->rc;
+}
+
+/* A migration in a transaction of its own: its row in the list is the first statement, and where
+ * that is there already nothing else is done. */
+static enum tg_rc apply_migration(struct tg_db *db, const struct tg_migration_file *f, int *applied,
+	int64_t deadline, struct tg_error *err)
+{
+	const char number[] = { f->name[0], f->name[1], f->name[2], f->name[3], '\0' };
+	bool breaking = strncmp(f->text, BREAKING, strlen(BREAKING)) == 0, ours = false;
+	enum tg_rc rc = begin(db, deadline, err);
+
+	if (rc == TG_OK)
+		rc = claim(db,
+			TG_BIND_MIGRATE_CLAIM(.number = number, .name = f->name,
+				.breaking = breaking ? "true" : "false"),
+			&ours, deadline, err);
+	if (rc == TG_OK && ours)
+		rc = tg_db_script(db, f->text, deadline, err);
+	if (end(db, rc, deadline, err) != TG_OK)
+		return named(f->name, err);
+	*applied += ours;
+	return TG_OK;
+}
+
+/* The texts from first on, n at most, that have changed since they were applied: all in one
+ * transaction, so that nobody meets new functions beside old grants. */
+static enum tg_rc apply_texts(struct tg_db *db, const struct tg_migration_file *first, int n,
+	int *applied, int64_t deadline, struct tg_error *err)
+{
+	const struct tg_migration_file *f = first;
+	enum tg_rc rc = begin(db, deadline, err);
+	int done = 0;
+
+	for (; rc == TG_OK && f->name != NULL && f - first < n; f++) {
+		bool ours = false;
+
+		rc = claim(db,
+			TG_BIND_MIGRATE_TEXT_CLAIM(.name = f->name, .text = f->text,
+				.release = TG_VERSION),
+			&ours, deadline, err);
+		if (rc == TG_OK && ours)
+			rc = tg_db_script(db, f->text, deadline, err);
+		if (rc != TG_OK)
+			named(f->name, err);
+		done += ours;
+	}
+	if (end(db, rc, deadline, err) != TG_OK)
+		return err->rc;
+	*applied += done;
+	return TG_OK;
+}
+
+/* The list of migrations itself. */
+static enum tg_rc apply_list(struct tg_db *db, int64_t deadline, struct tg_error *err)
+{
+	enum tg_rc rc = begin(db, deadline, err);
+
+	if (rc == TG_OK)
+		rc = tg_db_script(db, tg_migration_files->text, deadline, err);
+	return end(db, rc, deadline, err) == TG_OK ? TG_OK : named(tg_migration_files->name, err);
 }
 
 static enum tg_rc refuse_newer(struct tg_db *db, int64_t deadline, struct tg_error *err)
@@ -122,29 +174,24 @@ int tg_migrate_newest(void)
 	return newest;
 }
 
-enum tg_rc tg_migrate(struct tg_db *db, int *applied, struct tg_error *err)
+enum tg_rc tg_migrate(struct tg_db *db, int *applied, int *texts, struct tg_error *err)
 {
 	const struct tg_migration_file *f = tg_migration_files;
 	int64_t deadline = tg_clock_ms() + PATIENCE_MS;
-	bool done;
 
-	*applied = 0;
+	*applied = *texts = 0;
 	assert(f->name != NULL && strtol(f->name, NULL, 10) == 0);
-	if (tg_db_open(db, deadline, err) != TG_OK)
+	if (tg_db_open(db, deadline, err) != TG_OK || apply_list(db, deadline, err) != TG_OK)
 		return err->rc;
-	if (apply(db, NULL, f->text, &done, deadline, err) != TG_OK)
-		return named(f->name, err);
 	if (begin(db, deadline, err) != TG_OK || refuse_newer(db, deadline, err) != TG_OK ||
 		commit(db, deadline, err) != TG_OK) {
 		rollback(db);
 		return err->rc;
 	}
-	for (f++; f->name != NULL; f++) {
-		if (apply(db, f, f->text, &done, deadline, err) != TG_OK)
-			return named(f->name, err);
-		*applied += done;
-	}
-	if (apply(db, NULL, tg_grants_sql, &done, deadline, err) != TG_OK)
-		return named("grants.sql", err);
-	return TG_OK;
+	if (apply_texts(db, tg_migration_texts, 1, texts, deadline, err) != TG_OK)
+		return err->rc;
+	for (f++; f->name != NULL; f++)
+		if (apply_migration(db, f, applied, deadline, err) != TG_OK)
+			return err->rc;
+	return apply_texts(db, tg_migration_texts, INT_MAX, texts, deadline, err);
 }

@@ -136,12 +136,15 @@ def weakened(ledger, functions):
     whole = {}
     try:
         for name, changes in functions.items():
-            found = ledger.rows("select pg_get_functiondef(oid) as text from pg_proc where proname = %s and pronamespace = 'public'::regnamespace", name)
+            found = ledger.rows("select pg_get_functiondef(oid) as text from pg_proc where proname = %s and pronamespace = 'taskgate'::regnamespace", name)
             assert len(found) == 1, f"no single function {name}"
             whole[name] = text = found[0]["text"]
             for old, new in changes:
-                assert text.count(old) == 1, f"{name} has {text.count(old)} times: {old}"
-                text = text.replace(old, new)
+                # However the function is laid out: a blank is any white space, and round a bracket there may be some.
+                words = [re.escape(w) for w in re.findall(r"[()]|[^\s()]+", old)]
+                spaced = re.compile("".join(w + (r"\s*" if "(" in w + n or ")" in w + n else r"\s+") for w, n in zip(words, words[1:])) + words[-1])
+                assert len(spaced.findall(text)) == 1, f"{name} has {len(spaced.findall(text))} times: {old}"
+                text = spaced.sub(lambda _: new, text)
             ledger.run(text)
         yield
     finally:

@@ -33,7 +33,9 @@ class Database:
         self.ledger, self.name = ledger, name
 
     def connect(self, user="postgres", autocommit=True):
-        made = psycopg2.connect(host=self.ledger.env["PGHOST"], port=self.ledger.env["PGPORT"], user=user, dbname=self.name)
+        # A copy of a database does not bring the setting of its search path along, and an empty one has none yet.
+        made = psycopg2.connect(host=self.ledger.env["PGHOST"], port=self.ledger.env["PGPORT"], user=user, dbname=self.name,
+                                options="-c search_path=taskgate,public")
         made.autocommit = autocommit
         return made
 

@@ -166,6 +166,6 @@ def test_constraint_refuses_even_without_the_trigger(db, constraint):
 def test_every_named_constraint_is_tried(db):
     """Keys and foreign keys have names made by PostgreSQL; what we named is ours to prove, as are the trigger's check and the one id that all tenants share."""
     named = db.run("""select c.conname from pg_constraint c left join pg_class r on r.oid = c.conrelid
-        where c.connamespace = 'public'::regnamespace and c.contype in ('c', 'u') and r.relispartition is not true
+        where c.connamespace = 'taskgate'::regnamespace and c.contype in ('c', 'u') and r.relispartition is not true
         union select 'task_started' union select 'call_pkey'""")
     assert {n for n, in named} == set(BAD) | set(BEHIND_THE_TRIGGER)

@@ -8,7 +8,7 @@ from conftest import ROLES, Session
 TENANT_TABLES = ("principal", "token", "webhook_key", "customer", "persona", "task_type", "audit", "task", "task_body", "task_tag", "task_event",
                  "task_log", "delivery", "work", "idempotency", "type_poll", "agent", "contact", "callback", "entity", "recipient", "disposition_code",
                  "email_template", "do_not_call", "message", "message_file", "message_event", "call", "campaign")
-PROGRAM_TABLES = ("tenant", "lane", "sweeper", "host_state", "cluster_mark", "migration", "state_edge", "rate_window", "twilio_event", "pace", "number_zone")
+PROGRAM_TABLES = ("tenant", "lane", "sweeper", "host_state", "cluster_mark", "migration", "migration_text", "state_edge", "rate_window", "twilio_event", "pace", "number_zone")
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_ctl_may_not_write_history(db):
 
 def test_every_table_is_sorted_into_tenants_or_programs(db):
     """A new table must say here whose it is; a tenant's table has row-level security and its tenant first in its key."""
-    names = {n for n, in db.run("""select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition""")}
+    names = {n for n, in db.run("""select relname from pg_class where relnamespace = 'taskgate'::regnamespace and relkind in ('r', 'p') and not relispartition""")}
     assert names == set(TENANT_TABLES) | set(PROGRAM_TABLES)
     for name in TENANT_TABLES + ("tenant",):
         assert db.value("select relrowsecurity from pg_class where oid = %s::regclass", name), name

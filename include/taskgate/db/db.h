@@ -81,10 +81,11 @@ bool tg_rows_bool(struct tg_rows, int row, const char *name); /* false for null 
 enum tg_rc tg_db_script(
 	struct tg_db *, const char *text, int64_t deadline, struct tg_error *) TG_MUSTCHECK;
 
-/* Applies the embedded migrations that are missing, as taskgate_owner, one transaction each, then
- * roles' grants. Twenty at once are fine: an advisory lock orders them. *applied says how many this
- * call applied. */
-enum tg_rc tg_migrate(struct tg_db *, int *applied, struct tg_error *) TG_MUSTCHECK;
+/* Applies, as taskgate_owner, the embedded migrations that are missing, one transaction each, then
+ * in one transaction the texts (functions, states, grants) that have changed since they were
+ * applied. Twenty at once are fine: an advisory lock orders them. *applied and *texts say how many
+ * migrations and texts this call applied. */
+enum tg_rc tg_migrate(struct tg_db *, int *applied, int *texts, struct tg_error *) TG_MUSTCHECK;
 int tg_migrate_newest(void); /* number of the newest embedded migration */
 
 /* Refuses (TG_E_CONFIG) a connection whose role is owner, superuser or BYPASSRLS, or, where role is

@@ -6,14 +6,17 @@
 #define TASKGATE_MIGRATE_FILES_H
 
 struct tg_migration_file {
-	const char *name; /* "0001_ledger.sql": the first four digits are its number */
+	const char *name;
 	const char *text;
 };
 
-extern const struct tg_migration_file
-	tg_migration_files[]; /* in the order of their numbers; the last row's name is NULL */
+/* "0001_ledger.sql": the first four digits are its number. In the order of their numbers; the last
+ * row's name is NULL. */
+extern const struct tg_migration_file tg_migration_files[];
+/* "functions/base.sql": what is applied whenever it has changed, in the order in which that is
+ * done. The first row is what the migrations stand on; the last row's name is NULL. */
+extern const struct tg_migration_file tg_migration_texts[];
 extern const char tg_roles_sql[]; /* run once by a superuser, in any database */
-extern const char tg_grants_sql[];
 extern const char tg_demo_sql[]; /* all of sql/demo, joined in the order of their names */
 
 #endif

@@ -65,9 +65,11 @@ select audit_refusal(
 -- name: session_setup
 -- Once a connection. A statement outlives its abandoned request by timeout_ms at most; one whose
 -- client has gone is ended within a second. Every statement is prepared and its best plan does not
--- depend on the values: the generic plan is used from the first execution on.
+-- depend on the values: the generic plan is used from the first execution on. The search path is
+-- set here, because a restored dump does not bring the database's own setting along.
 -- takes: timeout_ms
-select set_config('DateStyle', 'ISO, YMD', false), set_config('TimeZone', 'UTC', false),
+select set_config('search_path', 'taskgate, pg_temp', false),
+	set_config('DateStyle', 'ISO, YMD', false), set_config('TimeZone', 'UTC', false),
 	set_config('jit', 'off', false), set_config('plan_cache_mode', 'force_generic_plan', false),
 	set_config('statement_timeout', :timeout_ms, false),
 	set_config('client_connection_check_interval', '1000', false)
