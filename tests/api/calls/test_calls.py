@@ -76,7 +76,7 @@ def test_its_words_and_numbers_are_ours(stack, text):
     assert {stack.value("select call_word(%s)", s) for s in ("pending", "processing", "completed", "failed", "expired", "cancelled")} == {"PENDING", "PROGRESS", "SUCCESS", "FAILURE", "REVOKED"}
     assert re.findall(r"^- `(\d+) [A-Z]", text, re.M) == ["200", "400", "404", "500"]
     minute, = re.findall(r"Single calls: Up to (\d+) calls per minute", text)
-    table = (stacks.TOP / "include" / "taskgate" / "conf_table.h").read_text()
+    table = (stacks.TOP / "include" / "taskgate" / "base" / "conf_table.h").read_text()
     assert re.search(r'ROW\(TASKGATE_CALLS_PER_MINUTE,[^"]*"(\d+)"', table).group(1) == minute
     assert "Configurable delay between calls (1-300 seconds)" in text and "Maximum concurrent calls: Configurable (1-50)" in text      # test_calls_fields.py goes to these edges
 
