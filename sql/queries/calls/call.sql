@@ -1,4 +1,4 @@
--- Calls as spec/calls.md makes and shows them, and what Twilio asks and reports of them. The functions are in migrations 0008 to 0012.
+-- Calls as spec/calls.md makes and shows them, and what Twilio asks and reports of them. The functions are in sql/functions/call_*.sql.
 
 -- name: call_queue
 -- Purpose: one call, durable and due. $1 number, $2 from, $3 webhook_url, $4 status_callback_url, $5 call_metadata (JSON), $6 delay in seconds, $7 callback_url.

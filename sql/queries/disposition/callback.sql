@@ -1,4 +1,4 @@
--- Voicemails and finished callbacks. The functions are in migration 0007.
+-- Voicemails and finished callbacks. The functions are in sql/functions.
 
 -- name: voicemail_create
 -- Purpose: a voicemail to be told of, durable and due. $1 entity, $2 voicemail_id, $3 caller_id, $4 recipient_id, $5 duration, $6 timestamp, $7 audio_url,

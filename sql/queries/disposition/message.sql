@@ -1,4 +1,4 @@
--- SMS and email as the disposition API makes and shows them, and what Twilio reports of them. The functions are in migrations 0005 and 0006.
+-- SMS and email as the disposition API makes and shows them, and what Twilio reports of them. The functions are in sql/functions.
 
 -- name: sms_create
 -- Purpose: an SMS, durable and due. $1 entity, $2 to, $3 from or null, $4 text, $5 characters, $6 segments, $7 priority, $8 callback_url, $9 metadata (JSON).

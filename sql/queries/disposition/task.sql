@@ -94,7 +94,7 @@ select (select count(*) from (select from task_tag g join task t on t.tenant_id 
 			order by g.seq desc limit $3::integer offset $4::bigint) p) as tasks
 
 -- name: task_cancel
--- Purpose: cancels a task that has not ended, and with it what is still to be sent for it (task_cancel_family, migration 0007). $1 entity or id of a disposition
+-- Purpose: cancels a task that has not ended, and with it what is still to be sent for it (task_cancel_family). $1 entity or id of a disposition
 -- task. Result: none where there is no such task; else its state before and, where it was cancelled, the task. Locks: their work rows, then the tasks. The holder
 -- of a lease learns it at its next call.
 with found as materialized (

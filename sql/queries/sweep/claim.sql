@@ -1,4 +1,4 @@
--- What taskgate-sweep takes: by `for update skip locked`, each claim with a new fence (sweep.sql says how). lane_pick (migration 0006) chooses with a look of its own, which is
+-- What taskgate-sweep takes: by `for update skip locked`, each claim with a new fence (sweep.sql says how). lane_pick chooses with a look of its own, which is
 -- newer than the statement's: what became free in between is left to the next claim, since here its task is still another's. Hence the join of `seen`.
 
 -- name: sweep_handler_claim

@@ -100,7 +100,7 @@ select (select count(*) from held) as settled, (select count(*) from held where 
 -- name: sweep_message_settle
 -- Purpose: outcomes of SMS and mail. $1 work ids, $2 fences, $3 outcomes (sent, accepted, asked, refuse, fail, release, unsent), $4 the provider's answers (JSON) or
 -- null, $5 reasons or null, $6 seconds before which no retry may come (0: none), $7 milliseconds before the first retry and seconds before Twilio is asked
--- (integer[]). message_settle (migration 0006) says what each means. Result: one row: settled, of them retried, and stale. told: a task may have ended.
+-- (integer[]). message_settle says what each means. Result: one row: settled, of them retried, and stale. told: a task may have ended.
 -- Locks: work by id, then task, then the task that it was sent for.
 select count(*) filter (where s.settled) as settled, count(*) filter (where s.retried) as retried, count(*) filter (where s.settled) as told,
 	count(*) filter (where not s.settled) as stale
