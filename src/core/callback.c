@@ -10,15 +10,16 @@ enum tg_rc tg_voicemail_create(struct tg_tx *tx, const struct tg_voicemail *v, s
 		v->duration, v->timestamp, v->audio_url, v->transcription, v->priority,
 		v->callback_url, v->metadata, v->entities_closed ? "t" : "f" };
 
-	return statement_make(tx, TG_SQL_VOICEMAIL_CREATE, params, 12, rows);
+	return statement_make(tx, (struct tg_bind){ TG_SQL_VOICEMAIL_CREATE, params }, rows);
 }
 
 enum tg_rc tg_voicemail_get(
 	struct tg_tx *tx, const char *name, bool metadata, bool history, struct tg_rows *rows)
 {
-	return statement_find(tx, TG_SQL_VOICEMAIL_GET,
-		(const char *[]){ name, metadata ? "t" : "f", history ? "t" : "f" }, 3, "voicemail",
-		rows);
+	return statement_find(tx,
+		(struct tg_bind){ TG_SQL_VOICEMAIL_GET,
+			(const char *[]){ name, metadata ? "t" : "f", history ? "t" : "f" } },
+		"voicemail", rows);
 }
 
 enum tg_rc tg_callback_finish(
@@ -28,5 +29,5 @@ enum tg_rc tg_callback_finish(
 		f->body, f->next_type, f->next_at, f->next_template, f->next_attempt,
 		f->customer_data, f->callbacks_closed ? "t" : "f", f->agents_closed ? "t" : "f" };
 
-	return statement_make(tx, TG_SQL_CALLBACK_FINISH, params, 12, rows);
+	return statement_make(tx, (struct tg_bind){ TG_SQL_CALLBACK_FINISH, params }, rows);
 }

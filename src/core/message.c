@@ -15,7 +15,7 @@ enum tg_rc tg_sms_create(struct tg_tx *tx, const struct tg_sms *m, struct tg_row
 
 	snprintf(characters, sizeof characters, "%zu", m->characters);
 	snprintf(segments, sizeof segments, "%zu", m->segments);
-	return statement_make(tx, TG_SQL_SMS_CREATE, params, 9, rows);
+	return statement_make(tx, (struct tg_bind){ TG_SQL_SMS_CREATE, params }, rows);
 }
 
 enum tg_rc tg_email_create(struct tg_tx *tx, const struct tg_email *m, struct tg_rows *rows)
@@ -24,22 +24,25 @@ enum tg_rc tg_email_create(struct tg_tx *tx, const struct tg_email *m, struct tg
 		m->subject, m->template_name, m->data, m->headers, m->metadata, m->priority,
 		m->callback_url, m->file_names, m->file_types, m->files };
 
-	return statement_make(tx, TG_SQL_EMAIL_CREATE, params, 16, rows);
+	return statement_make(tx, (struct tg_bind){ TG_SQL_EMAIL_CREATE, params }, rows);
 }
 
 enum tg_rc tg_sms_get(
 	struct tg_tx *tx, const char *name, bool log, const char *sender, struct tg_rows *rows)
 {
-	return statement_find(tx, TG_SQL_SMS_GET, (const char *[]){ name, log ? "t" : "f", sender },
-		3, "SMS", rows);
+	return statement_find(tx,
+		(struct tg_bind){
+			TG_SQL_SMS_GET, (const char *[]){ name, log ? "t" : "f", sender } },
+		"SMS", rows);
 }
 
 enum tg_rc tg_email_get(struct tg_tx *tx, const char *id, bool events, bool content,
 	const char *sender, struct tg_rows *rows)
 {
-	return statement_find(tx, TG_SQL_EMAIL_GET,
-		(const char *[]){ id, events ? "t" : "f", content ? "t" : "f", sender }, 4, "email",
-		rows);
+	return statement_find(tx,
+		(struct tg_bind){ TG_SQL_EMAIL_GET,
+			(const char *[]){ id, events ? "t" : "f", content ? "t" : "f", sender } },
+		"email", rows);
 }
 
 enum tg_rc tg_message_report(struct tg_tx *tx, const struct tg_report *r)
@@ -48,5 +51,5 @@ enum tg_rc tg_message_report(struct tg_tx *tx, const struct tg_report *r)
 		r->request_id, r->remote };
 	struct tg_rows rows;
 
-	return statement_make(tx, TG_SQL_MESSAGE_REPORT, params, 7, &rows);
+	return statement_make(tx, (struct tg_bind){ TG_SQL_MESSAGE_REPORT, params }, &rows);
 }

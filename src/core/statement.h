@@ -6,11 +6,11 @@
 
 #include "taskgate/db/tx.h"
 
-/* A look-up by $1. TG_E_NOTFOUND "there is no <what> <$1>" where it gives no row. */
-enum tg_rc statement_find(struct tg_tx *, enum tg_sql, const char *const *params, int n,
-	const char *what, struct tg_rows *) TG_MUSTCHECK;
+/* A look-up by the first parameter. TG_E_NOTFOUND "there is no <what> <first>" where it gives no
+ * row. */
+enum tg_rc statement_find(
+	struct tg_tx *, struct tg_bind, const char *what, struct tg_rows *) TG_MUSTCHECK;
 /* A statement that makes something which is due at once: the sweeper is told of it after COMMIT. */
-enum tg_rc statement_make(struct tg_tx *, enum tg_sql, const char *const *params, int n,
-	struct tg_rows *) TG_MUSTCHECK;
+enum tg_rc statement_make(struct tg_tx *, struct tg_bind, struct tg_rows *) TG_MUSTCHECK;
 
 #endif

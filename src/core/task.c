@@ -22,7 +22,7 @@ enum tg_rc tg_generic_create(struct tg_tx *tx, const struct tg_generic *g, struc
 	enum tg_rc rc;
 
 	tx->writes = true;
-	rc = tg_tx_run(tx, TG_SQL_GENERIC_CREATE, params, 12, rows);
+	rc = tg_tx_run(tx, (struct tg_bind){ TG_SQL_GENERIC_CREATE, params }, rows);
 	if (rc == TG_OK)
 		tx->nudge = tg_rows_bool(*rows, 0, "nudge");
 	return rc;
@@ -33,7 +33,7 @@ enum tg_rc tg_generic_get(struct tg_tx *tx, const char *entity, bool payload, bo
 {
 	const char *params[] = { entity, sql_bool(payload), sql_bool(result), sql_bool(logs) };
 
-	return statement_find(tx, TG_SQL_GENERIC_GET, params, 4, "task", rows);
+	return statement_find(tx, (struct tg_bind){ TG_SQL_GENERIC_GET, params }, "task", rows);
 }
 
 enum tg_rc tg_task_get(struct tg_tx *tx, const char *entity, bool details, bool history,
@@ -41,7 +41,8 @@ enum tg_rc tg_task_get(struct tg_tx *tx, const char *entity, bool details, bool 
 {
 	const char *params[] = { entity, sql_bool(details), sql_bool(history), kind };
 
-	return statement_find(tx, TG_SQL_TASK_GET, params, 4, "task", rows);
+	return statement_find(
+		tx, (struct tg_bind){ TG_SQL_DISPOSITION_TASK_GET, params }, "task", rows);
 }
 
 enum tg_rc tg_task_list(struct tg_tx *tx, const char *state, const char *kind, const char *tag,
@@ -53,19 +54,19 @@ enum tg_rc tg_task_list(struct tg_tx *tx, const char *state, const char *kind, c
 	snprintf(most, sizeof most, "%lld", limit);
 	snprintf(skip, sizeof skip, "%lld", offset);
 	if (tag != NULL)
-		return tg_tx_run(tx, TG_SQL_TASK_LIST_BY_TAG, params, 5, rows);
-	return tg_tx_run(tx, TG_SQL_TASK_LIST, params, 4, rows);
+		return tg_tx_run(
+			tx, (struct tg_bind){ TG_SQL_DISPOSITION_TASK_LIST_BY_TAG, params }, rows);
+	return tg_tx_run(tx, (struct tg_bind){ TG_SQL_DISPOSITION_TASK_LIST, params }, rows);
 }
 
 /* A guarded move: the row says whether the guard held. */
-static enum tg_rc move(struct tg_tx *tx, enum tg_sql id, const char *entity, const char *verb,
-	struct tg_rows *rows)
+static enum tg_rc move(
+	struct tg_tx *tx, struct tg_bind bind, const char *verb, struct tg_rows *rows)
 {
-	const char *params[] = { entity };
 	enum tg_rc rc;
 
 	tx->writes = true;
-	rc = statement_find(tx, id, params, 1, "task", rows);
+	rc = statement_find(tx, bind, "task", rows);
 	if (rc != TG_OK || tg_rows_bool(*rows, 0, "moved"))
 		return rc;
 	return tg_fail_reason(tx->err, TG_E_CONFLICT, "state_edge", NULL,
@@ -74,7 +75,7 @@ static enum tg_rc move(struct tg_tx *tx, enum tg_sql id, const char *entity, con
 
 enum tg_rc tg_task_cancel(struct tg_tx *tx, const char *entity, struct tg_rows *rows)
 {
-	enum tg_rc rc = move(tx, TG_SQL_TASK_CANCEL, entity, "cancelled", rows);
+	enum tg_rc rc = move(tx, TG_BIND_DISPOSITION_TASK_CANCEL(entity), "cancelled", rows);
 
 	tx->nudge = rc == TG_OK;
 	return rc;
@@ -82,7 +83,7 @@ enum tg_rc tg_task_cancel(struct tg_tx *tx, const char *entity, struct tg_rows *
 
 enum tg_rc tg_task_revive(struct tg_tx *tx, const char *entity, struct tg_rows *rows)
 {
-	enum tg_rc rc = move(tx, TG_SQL_TASK_REVIVE, entity, "retried", rows);
+	enum tg_rc rc = move(tx, TG_BIND_DISPOSITION_TASK_REVIVE(entity), "retried", rows);
 
 	tx->nudge = rc == TG_OK && tg_rows_bool(*rows, 0, "nudge");
 	return rc;
@@ -92,7 +93,7 @@ enum tg_rc tg_task_why(struct tg_tx *tx, const char *entity, struct tg_rows *row
 {
 	const char *params[] = { entity };
 
-	return statement_find(tx, TG_SQL_TASK_WHY, params, 1, "task", rows);
+	return statement_find(tx, (struct tg_bind){ TG_SQL_TASK_WHY, params }, "task", rows);
 }
 
 const char *tg_why_text(const char *why)

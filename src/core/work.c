@@ -12,23 +12,22 @@ enum tg_rc tg_work_claim(struct tg_tx *tx, const char *types, const char *max,
 	const char *params[] = { types, max, lease_seconds, worker };
 
 	tx->writes = true;
-	return tg_tx_run(tx, TG_SQL_WORK_CLAIM, params, 4, rows);
+	return tg_tx_run(tx, (struct tg_bind){ TG_SQL_WORK_CLAIM, params }, rows);
 }
 
-/* A statement of a lease's holder: $1 id and $2 fence; its row has held and state. */
-static enum tg_rc held(
-	struct tg_tx *tx, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
+/* A statement of a lease's holder: its first parameter is the id; its row has held and state. */
+static enum tg_rc held(struct tg_tx *tx, struct tg_bind bind, struct tg_rows *rows)
 {
 	const char *state;
 	enum tg_rc rc;
 
 	tx->writes = true;
-	rc = tg_tx_run(tx, id, params, n, rows);
+	rc = tg_tx_run(tx, bind, rows);
 	if (rc != TG_OK || tg_rows_bool(*rows, 0, "held"))
 		return rc;
 	state = tg_rows_get(*rows, 0, "state");
 	if (state == NULL)
-		return tg_fail(tx->err, TG_E_NOTFOUND, NULL, "there is no work %s", params[0]);
+		return tg_fail(tx->err, TG_E_NOTFOUND, NULL, "there is no work %s", bind.params[0]);
 	if (strcmp(state, "cancelled") == 0)
 		return tg_fail_reason(
 			tx->err, TG_E_LEASE, "cancelled", NULL, "the task was cancelled");
@@ -41,7 +40,7 @@ enum tg_rc tg_work_heartbeat(struct tg_tx *tx, const char *id, const char *fence
 {
 	const char *params[] = { id, fence, lease_seconds };
 
-	return held(tx, TG_SQL_WORK_HEARTBEAT, params, 3, rows);
+	return held(tx, (struct tg_bind){ TG_SQL_WORK_HEARTBEAT, params }, rows);
 }
 
 enum tg_rc tg_work_progress(struct tg_tx *tx, const char *id, const char *fence,
@@ -49,7 +48,7 @@ enum tg_rc tg_work_progress(struct tg_tx *tx, const char *id, const char *fence,
 {
 	const char *params[] = { id, fence, progress, message };
 
-	return held(tx, TG_SQL_WORK_PROGRESS, params, 4, rows);
+	return held(tx, (struct tg_bind){ TG_SQL_WORK_PROGRESS, params }, rows);
 }
 
 enum tg_rc tg_work_log(struct tg_tx *tx, const char *id, const char *fence, const char *level,
@@ -57,13 +56,12 @@ enum tg_rc tg_work_log(struct tg_tx *tx, const char *id, const char *fence, cons
 {
 	const char *params[] = { id, fence, level, message };
 
-	return held(tx, TG_SQL_WORK_LOG, params, 4, rows);
+	return held(tx, (struct tg_bind){ TG_SQL_WORK_LOG, params }, rows);
 }
 
-static enum tg_rc finish(
-	struct tg_tx *tx, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
+static enum tg_rc finish(struct tg_tx *tx, struct tg_bind bind, struct tg_rows *rows)
 {
-	enum tg_rc rc = held(tx, id, params, n, rows);
+	enum tg_rc rc = held(tx, bind, rows);
 
 	tx->nudge = rc == TG_OK && tg_rows_bool(*rows, 0, "nudge");
 	return rc;
@@ -74,7 +72,7 @@ enum tg_rc tg_work_complete(struct tg_tx *tx, const char *id, const char *fence,
 {
 	const char *params[] = { id, fence, result };
 
-	return finish(tx, TG_SQL_WORK_COMPLETE, params, 3, rows);
+	return finish(tx, (struct tg_bind){ TG_SQL_WORK_COMPLETE, params }, rows);
 }
 
 enum tg_rc tg_work_fail(struct tg_tx *tx, const char *id, const char *fence, const char *error,
@@ -84,5 +82,5 @@ enum tg_rc tg_work_fail(struct tg_tx *tx, const char *id, const char *fence, con
 	const char *params[] = { id, fence, error, retry ? "t" : "f", pause };
 
 	snprintf(pause, sizeof pause, "%lld", first_ms);
-	return finish(tx, TG_SQL_WORK_FAIL, params, 5, rows);
+	return finish(tx, (struct tg_bind){ TG_SQL_WORK_FAIL, params }, rows);
 }

@@ -21,16 +21,15 @@ struct cursor {
 static enum tg_rc start(struct tg_ctl *ctl, struct cursor *c)
 {
 	*c = (struct cursor){ .last_tenant = NOBODY, .last_task = NOBODY, .last = "0" };
-	if (tg_ctl_begin(ctl) != TG_OK ||
-		tg_ctl_call(ctl, TG_SQL_CTL_PATIENCE, NULL, 0, NULL) != TG_OK)
+	if (tg_ctl_begin(ctl) != TG_OK || tg_ctl_call(ctl, TG_BIND_CTL_PATIENCE(), NULL) != TG_OK)
 		return ctl->err->rc;
 	c->tenant = ctl->tenant ? ctl->tenant_id : NULL;
 	return TG_OK;
 }
 
-static void copy(char *to, size_t size, struct tg_rows rows, int row, const char *column)
+static void copy(char *to, size_t size, struct tg_rows rows, int row, int column)
 {
-	snprintf(to, size, "%s", tg_rows_get(rows, row, column));
+	snprintf(to, size, "%s", tg_rows_text(rows, row, column));
 }
 
 static void report(struct tg_ctl *ctl, const struct cursor *c, struct tg_rows rows)
@@ -84,30 +83,30 @@ static enum tg_rc verify(struct tg_ctl *ctl)
 		return ctl->err->rc;
 	snprintf(most, sizeof most, "%d", BATCH);
 	do {
-		if (tg_ctl_call(ctl, TG_SQL_AUDIT_VERIFY,
-			    (const char *[]){ c.tenant, c.last_tenant, c.last_task, most }, 4,
+		if (tg_ctl_call(ctl,
+			    TG_BIND_AUDIT_VERIFY(.tenant = c.tenant, .last_tenant = c.last_tenant,
+				    .last_task = c.last_task, .batch = most),
 			    &rows) != TG_OK)
 			return ctl->err->rc;
-		got = tg_rows_int(rows, 0, "tasks");
+		got = tg_rows_int_at(rows, 0, TG_AUDIT_VERIFY_TASKS);
 		c.tasks += got;
-		c.events += tg_rows_int(rows, 0, "events");
-		copy(c.last_tenant, sizeof c.last_tenant, rows, 0, "last_tenant");
-		copy(c.last_task, sizeof c.last_task, rows, 0, "last_task");
-	} while (got == BATCH && !tg_rows_get(rows, 0, "fault"));
-	if (!tg_rows_get(rows, 0, "fault") &&
-		tg_ctl_call(ctl, TG_SQL_AUDIT_RULES, (const char *[]){ c.tenant }, 1, &rows) !=
-			TG_OK)
+		c.events += tg_rows_int_at(rows, 0, TG_AUDIT_VERIFY_EVENTS);
+		copy(c.last_tenant, sizeof c.last_tenant, rows, 0, TG_AUDIT_VERIFY_LAST_TENANT);
+		copy(c.last_task, sizeof c.last_task, rows, 0, TG_AUDIT_VERIFY_LAST_TASK);
+	} while (got == BATCH && !tg_rows_text(rows, 0, TG_AUDIT_VERIFY_FAULT));
+	if (!tg_rows_text(rows, 0, TG_AUDIT_VERIFY_FAULT) &&
+		tg_ctl_call(ctl, TG_BIND_AUDIT_RULES(.tenant = c.tenant), &rows) != TG_OK)
 		return ctl->err->rc;
 	report(ctl, &c, rows);
 	return verdict(ctl, rows);
 }
 
-static enum tg_rc write_lines(struct tg_ctl *ctl, struct tg_rows rows)
+static enum tg_rc write_lines(struct tg_ctl *ctl, struct tg_rows rows, int column)
 {
 	int i, n = tg_rows_count(rows);
 
 	for (i = 0; i < n; i++)
-		if (printf("%s\n", tg_rows_get(rows, i, "line")) < 0)
+		if (printf("%s\n", tg_rows_text(rows, i, column)) < 0)
 			return tg_fail(ctl->err, TG_E_UNAVAILABLE, NULL,
 				"standard output cannot be written");
 	return TG_OK;
@@ -119,13 +118,15 @@ static enum tg_rc export_audit(struct tg_ctl *ctl, struct cursor *c, const char 
 	int n;
 
 	do {
-		if (tg_ctl_call(ctl, TG_SQL_AUDIT_EXPORT,
-			    (const char *[]){ c->tenant, c->last, most }, 3, &rows) != TG_OK ||
-			write_lines(ctl, rows) != TG_OK)
+		if (tg_ctl_call(ctl,
+			    TG_BIND_AUDIT_EXPORT(.tenant = c->tenant, .last_id = c->last,
+				    .batch = most),
+			    &rows) != TG_OK ||
+			write_lines(ctl, rows, TG_AUDIT_EXPORT_LINE) != TG_OK)
 			return ctl->err->rc;
 		n = tg_rows_count(rows);
 		if (n > 0)
-			copy(c->last, sizeof c->last, rows, n - 1, "id");
+			copy(c->last, sizeof c->last, rows, n - 1, TG_AUDIT_EXPORT_ID);
 	} while (n == BATCH);
 	return TG_OK;
 }
@@ -137,28 +138,35 @@ static enum tg_rc export_events(struct tg_ctl *ctl, struct cursor *c, const char
 
 	snprintf(c->last, sizeof c->last, "0");
 	do {
-		if (tg_ctl_call(ctl, TG_SQL_AUDIT_EXPORT_EVENTS,
-			    (const char *[]){
-				    c->tenant, c->last_tenant, c->last_task, c->last, most },
-			    5, &rows) != TG_OK ||
-			write_lines(ctl, rows) != TG_OK)
+		if (tg_ctl_call(ctl,
+			    TG_BIND_AUDIT_EXPORT_EVENTS(.tenant = c->tenant,
+				    .last_tenant = c->last_tenant, .last_task = c->last_task,
+				    .last_seq = c->last, .batch = most),
+			    &rows) != TG_OK ||
+			write_lines(ctl, rows, TG_AUDIT_EXPORT_EVENTS_LINE) != TG_OK)
 			return ctl->err->rc;
 		n = tg_rows_count(rows);
 		if (n > 0) {
-			copy(c->last_tenant, sizeof c->last_tenant, rows, n - 1, "tenant_id");
-			copy(c->last_task, sizeof c->last_task, rows, n - 1, "task_id");
-			copy(c->last, sizeof c->last, rows, n - 1, "seq");
+			copy(c->last_tenant, sizeof c->last_tenant, rows, n - 1,
+				TG_AUDIT_EXPORT_EVENTS_TENANT_ID);
+			copy(c->last_task, sizeof c->last_task, rows, n - 1,
+				TG_AUDIT_EXPORT_EVENTS_TASK_ID);
+			copy(c->last, sizeof c->last, rows, n - 1, TG_AUDIT_EXPORT_EVENTS_SEQ);
 		}
 	} while (n == BATCH);
 	return TG_OK;
 }
 
-static enum tg_rc export(struct tg_ctl *ctl) {
-	char most[16]; struct cursor c;
+static enum tg_rc export_all(struct tg_ctl *ctl)
+{
+	char most[16];
+	struct cursor c;
 
-	if (start(ctl, &c) != TG_OK) return ctl->err->rc;
+	if (start(ctl, &c) != TG_OK)
+		return ctl->err->rc;
 	snprintf(most, sizeof most, "%d", BATCH);
-	if (export_audit(ctl, &c, most) != TG_OK) return ctl->err->rc;
+	if (export_audit(ctl, &c, most) != TG_OK)
+		return ctl->err->rc;
 	return export_events(ctl, &c, most);
 }
 
@@ -172,7 +180,7 @@ const struct tg_ctl_command tg_ctl_audit[] = {
 	{ .words = "audit export",
 		.args = "",
 		.flags = TG_CTL_DATABASE | TG_CTL_TENANT,
-		.run = export,
+		.run = export_all,
 		.help = "print audit and history as JSON lines (of all tenants, unless one is "
 			"named)" },
 	{ 0 }

@@ -24,9 +24,9 @@ static enum tg_rc quiet_show(struct tg_ctl *ctl)
 {
 	struct tg_rows rows;
 
-	if (tg_ctl_query(ctl, TG_SQL_QUIET_SHOW, NULL, 0, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, TG_BIND_QUIET_SHOW(), &rows) != TG_OK)
 		return ctl->err->rc;
-	if (!ctl->json && tg_rows_get(rows, 0, "quiet_from") == NULL)
+	if (!ctl->json && tg_rows_text(rows, 0, TG_QUIET_SHOW_QUIET_FROM) == NULL)
 		tg_buf_puts(&ctl->out, "no quiet hours\n");
 	else
 		tg_ctl_print_record(ctl, rows, 0, quiet_columns);
@@ -38,8 +38,9 @@ static enum tg_rc quiet_set(
 {
 	struct tg_rows rows;
 
-	if (tg_ctl_query(ctl, TG_SQL_QUIET_SET, (const char *[]){ from, until, zone }, 3, &rows) !=
-		TG_OK)
+	if (tg_ctl_query(ctl,
+		    TG_BIND_QUIET_SET(.quiet_from = from, .quiet_until = until, .time_zone = zone),
+		    &rows) != TG_OK)
 		return ctl->err->rc;
 	if (tg_rows_count(rows) == 0)
 		return tg_fail(ctl->err, TG_E_INVALID, NULL,
@@ -90,8 +91,9 @@ static enum tg_rc list(struct tg_ctl *ctl)
 		{ "run_at", TG_CTL_TIME, "DUE" }, { "reason", TG_CTL_TEXT, "REASON" }, { 0 } };
 	struct tg_rows rows;
 
-	if (tg_ctl_query(ctl, TG_SQL_CALL_LIST,
-		    (const char *[]){ tg_ctl_flag(ctl, "--unknown") ? "t" : "f", LIST_MOST }, 2,
+	if (tg_ctl_query(ctl,
+		    TG_BIND_CALL_LIST(.unknown_only = tg_ctl_flag(ctl, "--unknown") ? "t" : "f",
+			    .page_rows = LIST_MOST),
 		    &rows) != TG_OK)
 		return ctl->err->rc;
 	tg_ctl_print_table(ctl, rows, columns);
@@ -114,10 +116,11 @@ static enum tg_rc settle(struct tg_ctl *ctl)
 			"`%s` is not the id of a call; `taskgatectl call list --unknown` shows "
 			"them",
 			ctl->arg[0]);
-	if (tg_ctl_query(ctl, TG_SQL_CALL_SETTLE_BY_HAND,
-		    (const char *[]){ ctl->arg[0], dialled ? "t" : "f" }, 2, &rows) != TG_OK)
+	if (tg_ctl_query(ctl,
+		    TG_BIND_CALL_SETTLE_BY_HAND(.id = ctl->arg[0], .dialled = dialled ? "t" : "f"),
+		    &rows) != TG_OK)
 		return ctl->err->rc;
-	if ((was = tg_rows_get(rows, 0, "was")) == NULL)
+	if ((was = tg_rows_text(rows, 0, TG_CALL_SETTLE_BY_HAND_WAS)) == NULL)
 		return tg_fail(ctl->err, TG_E_NOTFOUND, NULL, "there is no call %s", ctl->arg[0]);
 	if (strcmp(was, "unknown") != 0)
 		return tg_fail(ctl->err, TG_E_CONFLICT, NULL,
@@ -137,13 +140,12 @@ static enum tg_rc stop_all(struct tg_ctl *ctl)
 	struct tg_rows rows;
 	char *count;
 
-	if (tg_ctl_begin(ctl) != TG_OK ||
-		tg_ctl_call(ctl, TG_SQL_CTL_PATIENCE, NULL, 0, NULL) != TG_OK ||
-		tg_ctl_call(ctl, TG_SQL_CALL_STOP_ALL,
-			(const char *[]){ "all calls were stopped by an operator" }, 1,
+	if (tg_ctl_begin(ctl) != TG_OK || tg_ctl_call(ctl, TG_BIND_CTL_PATIENCE(), NULL) != TG_OK ||
+		tg_ctl_call(ctl,
+			TG_BIND_CALL_STOP_ALL(.reason = "all calls were stopped by an operator"),
 			&rows) != TG_OK)
 		return ctl->err->rc;
-	count = tg_arena_strdup(ctl->arena, tg_rows_get(rows, 0, "stopped"));
+	count = tg_arena_strdup(ctl->arena, tg_rows_text(rows, 0, TG_CALL_STOP_ALL_STOPPED));
 	tg_ctl_print_record(ctl, rows, 0, columns);
 	if (tg_ctl_write_audit(ctl, "calls", "stopped", count, NULL) != TG_OK ||
 		tg_ctl_commit(ctl) != TG_OK)

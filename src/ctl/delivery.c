@@ -22,8 +22,10 @@ static enum tg_rc list(struct tg_ctl *ctl)
 	if (!*limit || strlen(limit) > 6 || strspn(limit, "0123456789") != strlen(limit))
 		return tg_fail(ctl->err, TG_E_INVALID, NULL,
 			"--limit: `%s` is not a number of rows", limit);
-	if (tg_ctl_query(ctl, TG_SQL_DELIVERY_LIST,
-		    (const char *[]){ tg_ctl_flag(ctl, "--dead") ? "true" : "false", limit }, 2,
+	if (tg_ctl_query(ctl,
+		    TG_BIND_DELIVERY_LIST(.dead_only =
+						  tg_ctl_flag(ctl, "--dead") ? "true" : "false",
+			    .page_rows = limit),
 		    &rows) != TG_OK)
 		return ctl->err->rc;
 	tg_ctl_print_table(ctl, rows, columns);
@@ -38,14 +40,14 @@ static enum tg_rc resend_some(struct tg_ctl *ctl, const char *id)
 	struct tg_rows rows;
 	char *count;
 
-	if (tg_ctl_query(ctl, TG_SQL_DELIVERY_RESEND, (const char *[]){ id }, 1, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, TG_BIND_DELIVERY_RESEND(.id = id), &rows) != TG_OK)
 		return ctl->err->rc;
 	if (id && tg_rows_count(rows) == 0)
 		return tg_fail(ctl->err, TG_E_NOTFOUND, NULL, "the tenant has no delivery %s", id);
-	if (id && !tg_rows_bool(rows, 0, "resent"))
+	if (id && !tg_rows_bool_at(rows, 0, TG_DELIVERY_RESEND_RESENT))
 		return tg_fail(ctl->err, TG_E_CONFLICT, NULL,
 			"delivery %s is %s; only a dead one is sent again", id,
-			tg_rows_get(rows, 0, "was"));
+			tg_rows_text(rows, 0, TG_DELIVERY_RESEND_WAS));
 	count = tg_arena_printf(ctl->arena, "%d", tg_rows_count(rows));
 	tg_ctl_print_table(ctl, rows, columns);
 	if (tg_ctl_write_audit(ctl, id ? id : "all-dead", "resent", count, NULL) != TG_OK ||

@@ -23,7 +23,7 @@ static enum tg_rc set_handlers(struct tg_ctl *ctl, const char *base)
 	for (i = 0; i < sizeof handled / sizeof *handled; i++) {
 		const char *url = tg_arena_printf(ctl->arena, "%.*s/%s", (int)n, base, handled[i]);
 
-		if (tg_ctl_call(ctl, TG_SQL_DEMO_HANDLER, (const char *[]){ handled[i], url }, 2,
+		if (tg_ctl_call(ctl, TG_BIND_DEMO_HANDLER(.name = handled[i], .handler_url = url),
 			    &rows) != TG_OK)
 			return ctl->err->rc;
 	}

@@ -15,9 +15,9 @@ static const char *or_default(const char *value, const char *otherwise)
 
 /* Prints a row and commits: the end of every add. */
 static enum tg_rc added(struct tg_ctl *ctl, struct tg_rows rows,
-	const struct tg_ctl_column *columns, const char *what, const char *name)
+	const struct tg_ctl_column *columns, int id_column, const char *what, const char *name)
 {
-	char *id = tg_arena_strdup(ctl->arena, tg_rows_get(rows, 0, "id"));
+	char *id = tg_arena_strdup(ctl->arena, tg_rows_text(rows, 0, id_column));
 
 	tg_ctl_print_record(ctl, rows, 0, columns);
 	if (tg_ctl_write_audit(ctl, id, what, name, NULL) != TG_OK)
@@ -39,10 +39,11 @@ static enum tg_rc tenant_add(struct tg_ctl *ctl)
 	if (strspn(days, "0123456789") != strlen(days) || strlen(days) > 6 || !*days)
 		return tg_fail(ctl->err, TG_E_INVALID, NULL,
 			"--keep-days: `%s` is not a number of days (0 keeps for ever)", days);
-	if (tg_ctl_query(ctl, TG_SQL_TENANT_ADD, (const char *[]){ ctl->arg[0], days, key }, 3,
+	if (tg_ctl_query(ctl,
+		    TG_BIND_TENANT_ADD(.name = ctl->arg[0], .keep_days = days, .secret = key),
 		    &rows) != TG_OK)
 		return ctl->err->rc;
-	return added(ctl, rows, columns, "name", ctl->arg[0]);
+	return added(ctl, rows, columns, TG_TENANT_ADD_ID, "name", ctl->arg[0]);
 }
 
 static enum tg_rc tenant_list(struct tg_ctl *ctl)
@@ -52,7 +53,7 @@ static enum tg_rc tenant_list(struct tg_ctl *ctl)
 		{ "users", TG_CTL_INT, "USERS" }, { "created_at", TG_CTL_TIME, "CREATED" }, { 0 } };
 	struct tg_rows rows;
 
-	if (tg_ctl_query(ctl, TG_SQL_TENANT_LIST, NULL, 0, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, TG_BIND_TENANT_LIST(), &rows) != TG_OK)
 		return ctl->err->rc;
 	tg_ctl_print_table(ctl, rows, columns);
 	return TG_OK;
@@ -63,9 +64,6 @@ static enum tg_rc user_add(struct tg_ctl *ctl)
 	static const struct tg_ctl_column columns[] = { { "id", TG_CTL_TEXT, "id" },
 		{ "handle", TG_CTL_TEXT, "handle" }, { 0 } };
 	const char *role = tg_ctl_value(ctl, "--role"), *id = tg_ctl_value(ctl, "--id");
-	const char *params[] = { ctl->arg[0], tg_ctl_value(ctl, "--name"),
-		tg_ctl_value(ctl, "--email"), tg_ctl_value(ctl, "--phone"),
-		tg_ctl_value(ctl, "--avatar"), role, id };
 	struct tg_rows rows;
 
 	if (role && strcmp(role, "user") != 0 && strcmp(role, "manager") != 0)
@@ -73,9 +71,14 @@ static enum tg_rc user_add(struct tg_ctl *ctl)
 			"--role: `%s` is neither user nor manager", role);
 	if (id && !tg_uuid_valid(id))
 		return tg_fail(ctl->err, TG_E_INVALID, NULL, "--id: `%s` is not a UUID", id);
-	if (tg_ctl_query(ctl, TG_SQL_USER_ADD, params, 7, &rows) != TG_OK)
+	if (tg_ctl_query(ctl,
+		    TG_BIND_USER_ADD(.handle = ctl->arg[0], .name = tg_ctl_value(ctl, "--name"),
+			    .email = tg_ctl_value(ctl, "--email"),
+			    .phone = tg_ctl_value(ctl, "--phone"),
+			    .avatar_url = tg_ctl_value(ctl, "--avatar"), .role = role, .id = id),
+		    &rows) != TG_OK)
 		return ctl->err->rc;
-	return added(ctl, rows, columns, "handle", ctl->arg[0]);
+	return added(ctl, rows, columns, TG_USER_ADD_ID, "handle", ctl->arg[0]);
 }
 
 static enum tg_rc user_list(struct tg_ctl *ctl)
@@ -86,7 +89,7 @@ static enum tg_rc user_list(struct tg_ctl *ctl)
 		{ "phone", TG_CTL_TEXT, "PHONE" }, { "created_at", TG_CTL_TIME, NULL }, { 0 } };
 	struct tg_rows rows;
 
-	if (tg_ctl_query(ctl, TG_SQL_USER_LIST, NULL, 0, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, TG_BIND_USER_LIST(), &rows) != TG_OK)
 		return ctl->err->rc;
 	tg_ctl_print_table(ctl, rows, columns);
 	return TG_OK;
@@ -101,10 +104,9 @@ static enum tg_rc customer_add(struct tg_ctl *ctl)
 
 	if (id && !tg_uuid_valid(id))
 		return tg_fail(ctl->err, TG_E_INVALID, NULL, "--id: `%s` is not a UUID", id);
-	if (tg_ctl_query(ctl, TG_SQL_CUSTOMER_ADD, (const char *[]){ ctl->arg[0], id }, 2, &rows) !=
-		TG_OK)
+	if (tg_ctl_query(ctl, TG_BIND_CUSTOMER_ADD(.name = ctl->arg[0], .id = id), &rows) != TG_OK)
 		return ctl->err->rc;
-	return added(ctl, rows, columns, "name", ctl->arg[0]);
+	return added(ctl, rows, columns, TG_CUSTOMER_ADD_ID, "name", ctl->arg[0]);
 }
 
 static enum tg_rc customer_list(struct tg_ctl *ctl)
@@ -114,7 +116,7 @@ static enum tg_rc customer_list(struct tg_ctl *ctl)
 		{ "created_at", TG_CTL_TIME, NULL }, { 0 } };
 	struct tg_rows rows;
 
-	if (tg_ctl_query(ctl, TG_SQL_CUSTOMER_LIST, NULL, 0, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, TG_BIND_CUSTOMER_LIST(), &rows) != TG_OK)
 		return ctl->err->rc;
 	tg_ctl_print_table(ctl, rows, columns);
 	return TG_OK;
@@ -133,7 +135,7 @@ static enum tg_rc persona_add(struct tg_ctl *ctl)
 	if (!tg_uuid_valid(customer))
 		return tg_fail(
 			ctl->err, TG_E_INVALID, NULL, "--customer: `%s` is not a UUID", customer);
-	if (tg_ctl_query(ctl, TG_SQL_PERSONA_ADD, (const char *[]){ customer, handle }, 2, &rows) !=
+	if (tg_ctl_query(ctl, TG_BIND_PERSONA_ADD(.customer = customer, .handle = handle), &rows) !=
 		TG_OK)
 		return ctl->err->rc;
 	if (tg_rows_count(rows) == 0)

@@ -21,9 +21,10 @@ static enum tg_rc pause_lane(struct tg_ctl *ctl)
 	const struct passwd *user = getpwuid(geteuid());
 	struct tg_rows rows;
 
-	if (tg_ctl_query(ctl, TG_SQL_LANE_PAUSE,
-		    (const char *[]){ ctl->arg[0], user ? user->pw_name : "taskgatectl", reason },
-		    3, &rows) != TG_OK)
+	if (tg_ctl_query(ctl,
+		    TG_BIND_LANE_PAUSE(.name = ctl->arg[0],
+			    .who = user ? user->pw_name : "taskgatectl", .reason = reason),
+		    &rows) != TG_OK)
 		return ctl->err->rc;
 	if (tg_rows_count(rows) == 0)
 		return unknown(ctl);
@@ -41,12 +42,12 @@ static enum tg_rc resume_lane(struct tg_ctl *ctl)
 	const char *restored = tg_ctl_flag(ctl, "--after-restore") ? "true" : "false";
 	struct tg_rows rows;
 
-	if (tg_ctl_query(ctl, TG_SQL_LANE_RESUME, (const char *[]){ ctl->arg[0], restored }, 2,
+	if (tg_ctl_query(ctl, TG_BIND_LANE_RESUME(.name = ctl->arg[0], .after_restore = restored),
 		    &rows) != TG_OK)
 		return ctl->err->rc;
 	if (tg_rows_count(rows) == 0)
 		return unknown(ctl);
-	if (!tg_rows_bool(rows, 0, "resumed"))
+	if (!tg_rows_bool_at(rows, 0, TG_LANE_RESUME_RESUMED))
 		return tg_fail(ctl->err, TG_E_CONFLICT, NULL,
 			"%s was stopped because the database was restored or failed over; when "
 			"what may have left since the "
@@ -67,7 +68,7 @@ static enum tg_rc list(struct tg_ctl *ctl)
 		{ "reason", TG_CTL_TEXT, "REASON" }, { 0 } };
 	struct tg_rows rows;
 
-	if (tg_ctl_query(ctl, TG_SQL_LANE_LIST, NULL, 0, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, TG_BIND_LANE_LIST(), &rows) != TG_OK)
 		return ctl->err->rc;
 	tg_ctl_print_table(ctl, rows, columns);
 	return TG_OK;

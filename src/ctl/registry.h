@@ -30,7 +30,9 @@ struct registry_field {
 struct registry {
 	const char *word; /* first word of its commands */
 	const char *one, *many; /* for people */
-	enum tg_sql put, list, remove; /* sql/queries/directory.sql */
+	/* sql/queries/ctl/directory.sql; their parameter and the columns of put and remove are
+	 * those of agent_put, agent_list and agent_remove. */
+	enum tg_sql put, list, remove;
 	const char *stays; /* why one may stay where it is to be removed; NULL: it never does */
 	struct registry_field fields[REGISTRY_FIELDS + 1]; /* the first is the key */
 };

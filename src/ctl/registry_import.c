@@ -232,13 +232,14 @@ static enum tg_rc put(struct import *im, int from, int to)
 		registry_put_json(&json, im->registry, row_of(im, i));
 	}
 	tg_buf_puts(&json, "]");
-	if (tg_ctl_call(ctl, TG_SQL_DIRECTORY_SAVEPOINT, NULL, 0, NULL) != TG_OK ||
-		tg_ctl_call(ctl, im->registry->put, (const char *[]){ json.data }, 1, &rows) !=
-			TG_OK)
+	if (tg_ctl_call(ctl, TG_BIND_DIRECTORY_SAVEPOINT(), NULL) != TG_OK ||
+		tg_ctl_call(ctl,
+			(struct tg_bind){ im->registry->put, (const char *[]){ json.data } },
+			&rows) != TG_OK)
 		return ctl->err->rc;
-	im->added += tg_rows_int(rows, 0, "added");
-	im->changed += tg_rows_int(rows, 0, "changed");
-	return tg_ctl_call(ctl, TG_SQL_DIRECTORY_KEEP, NULL, 0, NULL);
+	im->added += tg_rows_int_at(rows, 0, TG_AGENT_PUT_ADDED);
+	im->changed += tg_rows_int_at(rows, 0, TG_AGENT_PUT_CHANGED);
+	return tg_ctl_call(ctl, TG_BIND_DIRECTORY_KEEP(), NULL);
 }
 
 /* Finds the first line at fault of a batch that was refused. Whatever goes in on the way does not
@@ -251,7 +252,7 @@ static enum tg_rc find_fault(struct import *im, int from, int to)
 	int middle;
 
 	while (to - from > 1) {
-		if (refused && tg_ctl_call(im->ctl, TG_SQL_DIRECTORY_UNDO, NULL, 0, NULL) != TG_OK)
+		if (refused && tg_ctl_call(im->ctl, TG_BIND_DIRECTORY_UNDO(), NULL) != TG_OK)
 			return im->ctl->err->rc;
 		middle = from + (to - from) / 2;
 		refused = put(im, from, middle) != TG_OK;
@@ -315,7 +316,7 @@ enum tg_rc registry_import(struct tg_ctl *ctl)
 		return ctl->err->rc;
 	/* Plans are made once, maybe for an empty table, which this import fills: they must walk
 	 * indexes all the same. */
-	if (tg_ctl_call(ctl, TG_SQL_CTL_PATIENCE, NULL, 0, NULL) != TG_OK)
+	if (tg_ctl_call(ctl, TG_BIND_CTL_PATIENCE(), NULL) != TG_OK)
 		return ctl->err->rc;
 	im.scratch = tg_arena_new(BATCH * 1024);
 	if (put_all(&im) == TG_OK)

@@ -101,9 +101,11 @@ enum tg_rc registry_add(struct tg_ctl *ctl)
 	tg_buf_puts(&json, "[");
 	registry_put_json(&json, r, row);
 	tg_buf_puts(&json, "]");
-	if (tg_ctl_query(ctl, r->put, (const char *[]){ json.data }, 1, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, (struct tg_bind){ r->put, (const char *[]){ json.data } }, &rows) !=
+		TG_OK)
 		return refused(ctl, r, row);
-	return changed(ctl, r, tg_rows_int(rows, 0, "added") > 0 ? "added" : "changed");
+	return changed(
+		ctl, r, tg_rows_int_at(rows, 0, TG_AGENT_PUT_ADDED) > 0 ? "added" : "changed");
 }
 
 enum tg_rc registry_list(struct tg_ctl *ctl)
@@ -116,7 +118,8 @@ enum tg_rc registry_list(struct tg_ctl *ctl)
 	for (i = 0; r->fields[i].name; i++)
 		columns[i] = (struct tg_ctl_column){ r->fields[i].name, r->fields[i].kind,
 			r->fields[i].heading };
-	if (tg_ctl_query(ctl, r->list, (const char *[]){ NULL }, 1, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, (struct tg_bind){ r->list, (const char *[]){ NULL } }, &rows) !=
+		TG_OK)
 		return ctl->err->rc;
 	tg_ctl_print_table(ctl, rows, columns);
 	return TG_OK;
@@ -147,7 +150,7 @@ enum tg_rc registry_show(struct tg_ctl *ctl)
 	for (f = r->fields; f->name; f++)
 		columns[f - r->fields] = (struct tg_ctl_column){ f->name, f->kind,
 			f->flags & FIELD_FILE ? NULL : f->name };
-	if (tg_ctl_query(ctl, r->list, ctl->arg, 1, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, (struct tg_bind){ r->list, ctl->arg }, &rows) != TG_OK)
 		return ctl->err->rc;
 	if (tg_rows_count(rows) == 0)
 		return tg_fail(
@@ -164,12 +167,12 @@ enum tg_rc registry_remove(struct tg_ctl *ctl)
 	const struct registry *r = registry_of(ctl);
 	struct tg_rows rows;
 
-	if (tg_ctl_query(ctl, r->remove, ctl->arg, 1, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, (struct tg_bind){ r->remove, ctl->arg }, &rows) != TG_OK)
 		return ctl->err->rc;
 	if (tg_rows_count(rows) == 0)
 		return tg_fail(
 			ctl->err, TG_E_NOTFOUND, NULL, "there is no %s %s", r->one, ctl->arg[0]);
-	if (!tg_rows_bool(rows, 0, "removed"))
+	if (!tg_rows_bool_at(rows, 0, TG_AGENT_REMOVE_REMOVED))
 		return tg_fail(ctl->err, TG_E_CONFLICT, NULL, "the %s %s %s", r->one, ctl->arg[0],
 			r->stays);
 	return changed(ctl, r, "removed");
@@ -228,7 +231,8 @@ enum tg_rc registry_export(struct tg_ctl *ctl)
 		columns[n] = (struct tg_ctl_column){ f->name, f->kind, f->name };
 		field[n++] = f;
 	}
-	if (tg_ctl_query(ctl, r->list, (const char *[]){ NULL }, 1, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, (struct tg_bind){ r->list, (const char *[]){ NULL } }, &rows) !=
+		TG_OK)
 		return ctl->err->rc;
 	if (ctl->json) {
 		tg_ctl_print_table(ctl, rows, columns);

@@ -107,15 +107,14 @@ static enum tg_rc stay(struct tg_ctl *ctl)
 	return TG_OK;
 }
 
-enum tg_rc tg_ctl_call(
-	struct tg_ctl *ctl, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
+enum tg_rc tg_ctl_call(struct tg_ctl *ctl, struct tg_bind bind, struct tg_rows *rows)
 {
 	struct tg_rows unused;
 
 	if (stay(ctl) != TG_OK)
 		return ctl->err->rc;
 	/* A commit that is lost is in doubt; whatever is lost before it was not done. */
-	if (tg_db_call(ctl->db, id, params, n, tg_clock_ms() + PATIENCE_MS, id == TG_SQL_COMMIT,
+	if (tg_db_call(ctl->db, bind, tg_clock_ms() + PATIENCE_MS, bind.id == TG_SQL_COMMIT,
 		    rows ? rows : &unused, ctl->err) != TG_OK)
 		return tg_ctl_explain(ctl->err);
 	return TG_OK;
@@ -123,31 +122,29 @@ enum tg_rc tg_ctl_call(
 
 enum tg_rc tg_ctl_begin(struct tg_ctl *ctl)
 {
-	const char *params[] = { ctl->tenant };
 	struct tg_rows rows;
 
 	ctl->connection = 0;
-	if (tg_ctl_call(ctl, TG_SQL_BEGIN, NULL, 0, NULL) != TG_OK)
+	if (tg_ctl_call(ctl, TG_BIND_BEGIN(), NULL) != TG_OK)
 		return ctl->err->rc;
 	ctl->connection = tg_db_reconnects(ctl->db) + 1;
 	if (!(ctl->command->flags & TG_CTL_TENANT))
 		return TG_OK;
-	if (tg_ctl_call(ctl, TG_SQL_CTL_ENTER, params, 1, &rows) != TG_OK)
+	if (tg_ctl_call(ctl, TG_BIND_CTL_ENTER(.tenant = ctl->tenant), &rows) != TG_OK)
 		return ctl->err->rc;
 	if (tg_rows_count(rows) == 0)
 		return tg_fail(ctl->err, TG_E_NOTFOUND, NULL, "there is no tenant %s",
 			ctl->tenant ? ctl->tenant : "at all");
-	ctl->tenant_id = tg_arena_strdup(ctl->arena, tg_rows_get(rows, 0, "id"));
-	ctl->first_tenant = tg_rows_bool(rows, 0, "first");
+	ctl->tenant_id = tg_arena_strdup(ctl->arena, tg_rows_text(rows, 0, TG_CTL_ENTER_ID));
+	ctl->first_tenant = tg_rows_bool_at(rows, 0, TG_CTL_ENTER_FIRST);
 	return TG_OK;
 }
 
-enum tg_rc tg_ctl_query(
-	struct tg_ctl *ctl, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
+enum tg_rc tg_ctl_query(struct tg_ctl *ctl, struct tg_bind bind, struct tg_rows *rows)
 {
 	if (tg_ctl_begin(ctl) != TG_OK)
 		return ctl->err->rc;
-	return tg_ctl_call(ctl, id, params, n, rows);
+	return tg_ctl_call(ctl, bind, rows);
 }
 
 enum tg_rc tg_ctl_write_audit(struct tg_ctl *ctl, const char *what, ...)
@@ -178,11 +175,12 @@ enum tg_rc tg_ctl_write_audit(struct tg_ctl *ctl, const char *what, ...)
 	}
 	va_end(ap);
 	tg_buf_puts(&detail, "}");
-	return tg_ctl_call(
-		ctl, TG_SQL_CTL_AUDIT, (const char *[]){ action.data, what, detail.data }, 3, NULL);
+	return tg_ctl_call(ctl,
+		TG_BIND_CTL_AUDIT(.action = action.data, .what = what, .detail = detail.data),
+		NULL);
 }
 
 enum tg_rc tg_ctl_commit(struct tg_ctl *ctl)
 {
-	return tg_ctl_call(ctl, TG_SQL_COMMIT, NULL, 0, NULL);
+	return tg_ctl_call(ctl, TG_BIND_COMMIT(), NULL);
 }

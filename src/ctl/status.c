@@ -51,19 +51,22 @@ static void draw_lanes(struct tg_ctl *ctl, struct tg_rows rows)
 	long long most = 0, due;
 
 	for (i = 0; i < n; i++) {
-		due = tg_rows_int(rows, i, "waiting") + tg_rows_int(rows, i, "leased");
+		due = tg_rows_int_at(rows, i, TG_LANE_LIST_WAITING) +
+			tg_rows_int_at(rows, i, TG_LANE_LIST_LEASED);
 		most = due > most ? due : most;
 	}
 	tg_buf_printf(&ctl->out, "%-8s  %8s  %9s  %7s  %7s\n", "LANE", "WAITING", "SCHEDULED",
 		"LEASED", "OLDEST");
 	for (i = 0; i < n; i++) {
 		tg_buf_printf(&ctl->out, "%-8s  %8lld  %9lld  %7lld  %6llds  ",
-			tg_rows_get(rows, i, "name"), tg_rows_int(rows, i, "waiting"),
-			tg_rows_int(rows, i, "scheduled"), tg_rows_int(rows, i, "leased"),
-			tg_rows_int(rows, i, "oldest_seconds"));
-		if (tg_rows_get(rows, i, "paused_at")) {
-			const char *by = tg_rows_get(rows, i, "paused_by"),
-				   *reason = tg_rows_get(rows, i, "reason");
+			tg_rows_text(rows, i, TG_LANE_LIST_NAME),
+			tg_rows_int_at(rows, i, TG_LANE_LIST_WAITING),
+			tg_rows_int_at(rows, i, TG_LANE_LIST_SCHEDULED),
+			tg_rows_int_at(rows, i, TG_LANE_LIST_LEASED),
+			tg_rows_int_at(rows, i, TG_LANE_LIST_OLDEST_SECONDS));
+		if (tg_rows_text(rows, i, TG_LANE_LIST_PAUSED_AT)) {
+			const char *by = tg_rows_text(rows, i, TG_LANE_LIST_PAUSED_BY),
+				   *reason = tg_rows_text(rows, i, TG_LANE_LIST_REASON);
 
 			tg_buf_puts(&ctl->out, "paused by ");
 			tg_ctl_plain(&ctl->out, by ? by : "somebody");
@@ -71,7 +74,9 @@ static void draw_lanes(struct tg_ctl *ctl, struct tg_rows rows)
 			tg_ctl_plain(&ctl->out, reason ? reason : "");
 			tg_buf_puts(&ctl->out, "  ");
 		}
-		bar(&ctl->out, tg_rows_int(rows, i, "waiting") + tg_rows_int(rows, i, "leased"),
+		bar(&ctl->out,
+			tg_rows_int_at(rows, i, TG_LANE_LIST_WAITING) +
+				tg_rows_int_at(rows, i, TG_LANE_LIST_LEASED),
 			most);
 	}
 }
@@ -85,11 +90,14 @@ static void draw_states(struct tg_ctl *ctl, struct tg_rows rows)
 		n ? "\ntasks created in the last hour\n"
 		  : "\nno task was created in the last hour\n");
 	for (i = 0; i < n; i++)
-		most = tg_rows_int(rows, i, "tasks") > most ? tg_rows_int(rows, i, "tasks") : most;
+		most = tg_rows_int_at(rows, i, TG_STATUS_STATES_TASKS) > most
+			? tg_rows_int_at(rows, i, TG_STATUS_STATES_TASKS)
+			: most;
 	for (i = 0; i < n; i++) {
-		tasks = tg_rows_int(rows, i, "tasks");
-		tg_buf_printf(&ctl->out, "%-11s  %-10s  %8lld  ", tg_rows_get(rows, i, "api"),
-			tg_rows_get(rows, i, "state"), tasks);
+		tasks = tg_rows_int_at(rows, i, TG_STATUS_STATES_TASKS);
+		tg_buf_printf(&ctl->out, "%-11s  %-10s  %8lld  ",
+			tg_rows_text(rows, i, TG_STATUS_STATES_API),
+			tg_rows_text(rows, i, TG_STATUS_STATES_STATE), tasks);
 		bar(&ctl->out, tasks, most);
 	}
 }
@@ -100,13 +108,14 @@ static void draw_campaigns(struct tg_ctl *ctl, struct tg_rows rows)
 	if (tg_rows_count(rows) > 0)
 		tg_buf_puts(&ctl->out, "\ncampaigns\n");
 	for (int i = 0; i < tg_rows_count(rows); i++) {
-		long long total = tg_rows_int(rows, i, "total"),
-			  under_way = tg_rows_int(rows, i, "in_flight"),
-			  failed = tg_rows_int(rows, i, "failed");
-		long long ended = tg_rows_int(rows, i, "completed") + failed +
-			tg_rows_int(rows, i, "cancelled");
+		long long total = tg_rows_int_at(rows, i, TG_STATUS_CAMPAIGNS_TOTAL),
+			  under_way = tg_rows_int_at(rows, i, TG_STATUS_CAMPAIGNS_IN_FLIGHT),
+			  failed = tg_rows_int_at(rows, i, TG_STATUS_CAMPAIGNS_FAILED);
+		long long ended = tg_rows_int_at(rows, i, TG_STATUS_CAMPAIGNS_COMPLETED) + failed +
+			tg_rows_int_at(rows, i, TG_STATUS_CAMPAIGNS_CANCELLED);
 
-		tg_buf_printf(&ctl->out, "%s  [", tg_rows_get(rows, i, "task_id"));
+		tg_buf_printf(
+			&ctl->out, "%s  [", tg_rows_text(rows, i, TG_STATUS_CAMPAIGNS_TASK_ID));
 		for (long long n = 0; n < BAR; n++)
 			tg_buf_puts(&ctl->out,
 				n * total < ended * BAR                         ? "#"
@@ -155,15 +164,15 @@ static void draw_json(struct tg_ctl *ctl, struct tg_rows lanes, struct tg_rows s
 /* One look: its statements in one round trip. */
 static enum tg_rc look(struct tg_ctl *ctl)
 {
-	static const enum tg_sql parts[] = { TG_SQL_LANE_LIST, TG_SQL_STATUS_SWEEPERS,
-		TG_SQL_STATUS_HOSTS, TG_SQL_STATUS_STATES, TG_SQL_STATUS_CAMPAIGNS };
+	const struct tg_bind parts[] = { TG_BIND_LANE_LIST(), TG_BIND_STATUS_SWEEPERS(),
+		TG_BIND_STATUS_HOSTS(), TG_BIND_STATUS_STATES(), TG_BIND_STATUS_CAMPAIGNS() };
 	size_t i;
 
 	if (tg_db_open(ctl->db, tg_clock_ms() + 5000, ctl->err) != TG_OK)
 		return ctl->err->rc;
 	tg_db_start(ctl->db);
 	for (i = 0; i < sizeof parts / sizeof *parts; i++)
-		tg_db_queue(ctl->db, parts[i], NULL, 0);
+		tg_db_queue(ctl->db, parts[i]);
 	if (tg_db_run(ctl->db, tg_clock_ms() + 30000, false, ctl->err) != TG_OK)
 		return tg_ctl_explain(ctl->err);
 	(ctl->json ? draw_json : draw)(ctl, tg_db_rows(ctl->db, 0), tg_db_rows(ctl->db, 1),

@@ -76,7 +76,8 @@ static enum tg_rc why(struct tg_ctl *ctl)
 	if (tg_task_why(&tx, ctl->arg[0], &rows) != TG_OK)
 		return tg_ctl_explain(ctl->err);
 	if (!ctl->json)
-		tg_buf_printf(&ctl->out, "%s\n\n", tg_why_text(tg_rows_get(rows, 0, "why")));
+		tg_buf_printf(
+			&ctl->out, "%s\n\n", tg_why_text(tg_rows_text(rows, 0, TG_TASK_WHY_WHY)));
 	tg_ctl_print_record(ctl, rows, 0, columns);
 	return TG_OK;
 }
@@ -112,12 +113,12 @@ static const struct tg_ctl_column delivery_columns[] = { { "id", TG_CTL_TEXT, "D
 	{ "created_at", TG_CTL_TIME, NULL }, { "finished_at", TG_CTL_TIME, NULL }, { 0 } };
 
 /* One of the lists that belong to the task; left out of the text where it is empty. */
-static enum tg_rc show_list(struct tg_ctl *ctl, enum tg_sql id, const char *task, const char *name,
+static enum tg_rc show_list(struct tg_ctl *ctl, struct tg_bind bind, const char *name,
 	const struct tg_ctl_column *columns)
 {
 	struct tg_rows rows;
 
-	if (tg_ctl_call(ctl, id, &task, 1, &rows) != TG_OK)
+	if (tg_ctl_call(ctl, bind, &rows) != TG_OK)
 		return ctl->err->rc;
 	if (ctl->json) {
 		tg_buf_printf(&ctl->out, ",\n\"%s\": ", name);
@@ -134,17 +135,18 @@ static enum tg_rc show(struct tg_ctl *ctl)
 	struct tg_rows rows;
 	char *id;
 
-	if (tg_ctl_query(ctl, TG_SQL_TASK_SHOW, ctl->arg, 1, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, TG_BIND_TASK_SHOW(.entity = ctl->arg[0]), &rows) != TG_OK)
 		return ctl->err->rc;
 	if (tg_rows_count(rows) == 0)
 		return tg_fail(ctl->err, TG_E_NOTFOUND, NULL, "there is no task %s", ctl->arg[0]);
-	id = tg_arena_strdup(ctl->arena, tg_rows_get(rows, 0, "id"));
+	id = tg_arena_strdup(ctl->arena, tg_rows_text(rows, 0, TG_TASK_SHOW_ID));
 	if (ctl->json)
 		tg_buf_puts(&ctl->out, "{\"task\": ");
 	tg_ctl_print_record(ctl, rows, 0, task_columns);
-	if (show_list(ctl, TG_SQL_TASK_SHOW_HISTORY, id, "history", history_columns) != TG_OK ||
-		show_list(ctl, TG_SQL_TASK_SHOW_DELIVERIES, id, "deliveries", delivery_columns) !=
-			TG_OK)
+	if (show_list(ctl, TG_BIND_TASK_SHOW_HISTORY(.id = id), "history", history_columns) !=
+			TG_OK ||
+		show_list(ctl, TG_BIND_TASK_SHOW_DELIVERIES(.id = id), "deliveries",
+			delivery_columns) != TG_OK)
 		return ctl->err->rc;
 	if (ctl->json)
 		tg_buf_puts(&ctl->out, "}\n");

@@ -74,14 +74,15 @@ static enum tg_rc create(struct tg_ctl *ctl)
 		return ctl->err->rc;
 	tg_sha256(digest, token, strlen(token));
 	tg_hex(hash + 2, digest, sizeof digest);
-	if (tg_ctl_query(ctl, TG_SQL_TOKEN_CREATE,
-		    (const char *[]){ hash, user, tg_ctl_list(ctl, scope), lives }, 4,
+	if (tg_ctl_query(ctl,
+		    TG_BIND_TOKEN_CREATE(.hash = hash, .handle = user,
+			    .scopes = tg_ctl_list(ctl, scope), .lifetime_s = lives),
 		    &rows) != TG_OK)
 		return ctl->err->rc;
 	if (tg_rows_count(rows) == 0)
 		return tg_fail(ctl->err, TG_E_NOTFOUND, NULL, "there is no user %s", user);
-	id = tg_arena_strdup(ctl->arena, tg_rows_get(rows, 0, "id"));
-	expires = tg_time_seconds(ctl->arena, tg_rows_get(rows, 0, "expires_at"));
+	id = tg_arena_strdup(ctl->arena, tg_rows_text(rows, 0, TG_TOKEN_CREATE_ID));
+	expires = tg_time_seconds(ctl->arena, tg_rows_text(rows, 0, TG_TOKEN_CREATE_EXPIRES_AT));
 	if (tg_ctl_write_audit(
 		    ctl, id, "user", user, "scopes", scope, "expires_at", expires, NULL) != TG_OK ||
 		tg_ctl_commit(ctl) != TG_OK)
@@ -99,7 +100,7 @@ static enum tg_rc list(struct tg_ctl *ctl)
 		{ 0 } };
 	struct tg_rows rows;
 
-	if (tg_ctl_query(ctl, TG_SQL_TOKEN_LIST, NULL, 0, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, TG_BIND_TOKEN_LIST(), &rows) != TG_OK)
 		return ctl->err->rc;
 	tg_ctl_print_table(ctl, rows, columns);
 	return TG_OK;
@@ -115,7 +116,7 @@ static enum tg_rc revoke(struct tg_ctl *ctl)
 		return tg_fail(ctl->err, TG_E_INVALID, NULL,
 			"the id of a token is a UUID, not the token; `taskgatectl token list` "
 			"shows it");
-	if (tg_ctl_query(ctl, TG_SQL_TOKEN_REVOKE, ctl->arg, 1, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, TG_BIND_TOKEN_REVOKE(.id = ctl->arg[0]), &rows) != TG_OK)
 		return ctl->err->rc;
 	if (tg_rows_count(rows) == 0)
 		return tg_fail(

@@ -35,7 +35,8 @@ static enum tg_rc add(struct tg_ctl *ctl)
 
 	if (read_schema(ctl, tg_ctl_value(ctl, "--schema"), &schema) != TG_OK)
 		return ctl->err->rc;
-	if (tg_ctl_query(ctl, TG_SQL_TYPE_ADD, (const char *[]){ ctl->arg[0], handler, schema }, 3,
+	if (tg_ctl_query(ctl,
+		    TG_BIND_TYPE_ADD(.name = ctl->arg[0], .handler_url = handler, .schema = schema),
 		    &rows) != TG_OK)
 		return ctl->err->rc;
 	tg_ctl_print_record(ctl, rows, 0, columns);
@@ -48,7 +49,7 @@ static enum tg_rc list(struct tg_ctl *ctl)
 {
 	struct tg_rows rows;
 
-	if (tg_ctl_query(ctl, TG_SQL_TYPE_LIST, NULL, 0, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, TG_BIND_TYPE_LIST(), &rows) != TG_OK)
 		return ctl->err->rc;
 	tg_ctl_print_table(ctl, rows, columns);
 	return TG_OK;
@@ -60,7 +61,7 @@ static enum tg_rc remove_type(struct tg_ctl *ctl)
 		{ "moved", TG_CTL_INT, "work to pull" }, { 0 } };
 	struct tg_rows rows;
 
-	if (tg_ctl_query(ctl, TG_SQL_TYPE_REMOVE, ctl->arg, 1, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, TG_BIND_TYPE_REMOVE(.name = ctl->arg[0]), &rows) != TG_OK)
 		return ctl->err->rc;
 	if (tg_rows_count(rows) == 0)
 		return tg_fail(ctl->err, TG_E_NOTFOUND, NULL, "there is no type %s", ctl->arg[0]);

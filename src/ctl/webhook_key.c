@@ -16,7 +16,7 @@ static enum tg_rc list(struct tg_ctl *ctl)
 		{ "retire_at", TG_CTL_TIME, "UNTIL" }, { 0 } };
 	struct tg_rows rows;
 
-	if (tg_ctl_query(ctl, TG_SQL_WEBHOOK_KEY_LIST, NULL, 0, &rows) != TG_OK)
+	if (tg_ctl_query(ctl, TG_BIND_WEBHOOK_KEY_LIST(), &rows) != TG_OK)
 		return ctl->err->rc;
 	tg_ctl_print_table(ctl, rows, columns);
 	if (!ctl->json && ctl->first_tenant && *tg_conf_text(TG_CONF_TASKGATE_WEBHOOK_SECRET))
@@ -36,11 +36,13 @@ static enum tg_rc rotate(struct tg_ctl *ctl)
 	tg_random(key, sizeof key);
 	tg_hex(hex + 2, key, sizeof key);
 	secret = tg_arena_printf(ctl->arena, "whsec_%s", tg_base64(ctl->arena, key, sizeof key));
-	if (tg_ctl_query(ctl, TG_SQL_WEBHOOK_KEY_ROTATE,
-		    (const char *[]){ hex, overlap ? overlap : OVERLAP }, 2, &rows) != TG_OK)
+	if (tg_ctl_query(ctl,
+		    TG_BIND_WEBHOOK_KEY_ROTATE(.secret = hex,
+			    .overlap_s = overlap ? overlap : OVERLAP),
+		    &rows) != TG_OK)
 		return ctl->err->rc;
-	id = tg_arena_strdup(ctl->arena, tg_rows_get(rows, 0, "id"));
-	until = tg_time_seconds(ctl->arena, tg_rows_get(rows, 0, "retire_at"));
+	id = tg_arena_strdup(ctl->arena, tg_rows_text(rows, 0, TG_WEBHOOK_KEY_ROTATE_ID));
+	until = tg_time_seconds(ctl->arena, tg_rows_text(rows, 0, TG_WEBHOOK_KEY_ROTATE_RETIRE_AT));
 	if (tg_ctl_write_audit(ctl, id, "old_until", until, NULL) != TG_OK ||
 		tg_ctl_commit(ctl) != TG_OK)
 		return ctl->err->rc;

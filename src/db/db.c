@@ -140,7 +140,6 @@ static enum tg_rc connect_now(struct tg_db *db, int64_t deadline, struct tg_erro
 		NULL };
 	int64_t now = tg_clock_ms();
 	char ms[24];
-	const char *timeout[] = { ms };
 
 	if (now < db->retry_at) {
 		tg_fail(err, TG_E_UNAVAILABLE, NULL,
@@ -167,7 +166,7 @@ static enum tg_rc connect_now(struct tg_db *db, int64_t deadline, struct tg_erro
 		return refuse(db, err, PQerrorMessage(db->conn));
 	snprintf(ms, sizeof ms, "%lld", (long long)db->statement_ms);
 	tg_db_start(db);
-	tg_db_queue(db, TG_SQL_SESSION_SETUP, timeout, 1);
+	tg_db_queue(db, TG_BIND_SESSION_SETUP(.timeout_ms = ms));
 	if (tg_db_run(db, deadline, false, err) != TG_OK)
 		return refuse(db, err, err->message);
 	db->pause_ms = 0;
@@ -223,19 +222,20 @@ static struct tg_db_item *push(struct tg_db *db, enum tg_db_item_kind kind, enum
 
 /* What libpq cannot queue (out of memory, connection gone) shows when run() asks for the answer
  * that will not come. */
-void tg_db_queue(struct tg_db *db, enum tg_sql id, const char *const *params, int n)
+void tg_db_queue(struct tg_db *db, struct tg_bind bind)
 {
-	const struct tg_sql_text *s = &tg_sql_texts[id];
+	const struct tg_sql_text *s = &tg_sql_texts[bind.id];
 
-	assert(n == s->params);
-	if (!db->prepared[id]) {
-		push(db, TG_DB_PREPARE, id);
-		db->prepared[id] = true;
+	assert(bind.params != NULL || s->params == 0);
+	if (!db->prepared[bind.id]) {
+		push(db, TG_DB_PREPARE, bind.id);
+		db->prepared[bind.id] = true;
 		db->broken |= PQsendPrepare(db->conn, s->name, s->text, 0, NULL) != 1;
 	}
-	push(db, TG_DB_STATEMENT, id);
+	push(db, TG_DB_STATEMENT, bind.id);
 	db->statements++;
-	db->broken |= PQsendQueryPrepared(db->conn, s->name, n, params, NULL, NULL, 0) != 1;
+	db->broken |=
+		PQsendQueryPrepared(db->conn, s->name, s->params, bind.params, NULL, NULL, 0) != 1;
 }
 
 void tg_db_queue_sync(struct tg_db *db)

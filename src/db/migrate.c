@@ -35,7 +35,7 @@ static void rollback(struct tg_db *db)
 	if (!tg_db_is_open(db))
 		return;
 	tg_db_start(db);
-	tg_db_queue(db, TG_SQL_ROLLBACK, NULL, 0);
+	tg_db_queue(db, TG_BIND_ROLLBACK());
 	if (tg_db_run(db, tg_clock_ms() + 1000, false, &ignored) != TG_OK)
 		tg_db_close(db);
 }
@@ -43,16 +43,16 @@ static void rollback(struct tg_db *db)
 static enum tg_rc begin(struct tg_db *db, int64_t deadline, struct tg_error *err)
 {
 	tg_db_start(db);
-	tg_db_queue(db, TG_SQL_BEGIN, NULL, 0);
-	tg_db_queue(db, TG_SQL_MIGRATE_ROLE, NULL, 0);
-	tg_db_queue(db, TG_SQL_MIGRATE_LOCK, NULL, 0);
+	tg_db_queue(db, TG_BIND_BEGIN());
+	tg_db_queue(db, TG_BIND_MIGRATE_ROLE());
+	tg_db_queue(db, TG_BIND_MIGRATE_LOCK());
 	return tg_db_run(db, deadline, false, err) == TG_OK ? TG_OK : explain(err);
 }
 
 static enum tg_rc commit(struct tg_db *db, int64_t deadline, struct tg_error *err)
 {
 	tg_db_start(db);
-	tg_db_queue(db, TG_SQL_COMMIT, NULL, 0);
+	tg_db_queue(db, TG_BIND_COMMIT());
 	return tg_db_run(db, deadline, true, err);
 }
 
@@ -66,12 +66,12 @@ static enum tg_rc end(struct tg_db *db, enum tg_rc rc, int64_t deadline, struct 
 	return rc;
 }
 
-static enum tg_rc claim(struct tg_db *db, enum tg_sql id, const char *const *params, bool *ours,
-	int64_t deadline, struct tg_error *err)
+static enum tg_rc claim(
+	struct tg_db *db, struct tg_bind row, bool *ours, int64_t deadline, struct tg_error *err)
 {
 	struct tg_rows rows;
 
-	if (tg_db_call(db, id, params, 3, deadline, false, &rows, err) != TG_OK)
+	if (tg_db_call(db, row, deadline, false, &rows, err) != TG_OK)
 		return err->rc;
 	*ours = tg_rows_count(rows) == 1;
 	return TG_OK;
@@ -95,11 +95,13 @@ static enum tg_rc apply_migration(struct tg_db *db, const struct tg_migration_fi
 {
 	const char number[] = { f->name[0], f->name[1], f->name[2], f->name[3], '\0' };
 	bool breaking = strncmp(f->text, BREAKING, strlen(BREAKING)) == 0, ours = false;
-	const char *params[] = { number, f->name, breaking ? "true" : "false" };
 	enum tg_rc rc = begin(db, deadline, err);
 
 	if (rc == TG_OK)
-		rc = claim(db, TG_SQL_MIGRATE_CLAIM, params, &ours, deadline, err);
+		rc = claim(db,
+			TG_BIND_MIGRATE_CLAIM(.number = number, .name = f->name,
+				.breaking = breaking ? "true" : "false"),
+			&ours, deadline, err);
 	if (rc == TG_OK && ours)
 		rc = tg_db_script(db, f->text, deadline, err);
 	if (end(db, rc, deadline, err) != TG_OK)
@@ -118,10 +120,12 @@ static enum tg_rc apply_texts(struct tg_db *db, const struct tg_migration_file *
 	int done = 0;
 
 	for (; rc == TG_OK && f->name != NULL && f - first < n; f++) {
-		const char *params[] = { f->name, f->text, TG_VERSION };
 		bool ours = false;
 
-		rc = claim(db, TG_SQL_MIGRATE_TEXT_CLAIM, params, &ours, deadline, err);
+		rc = claim(db,
+			TG_BIND_MIGRATE_TEXT_CLAIM(.name = f->name, .text = f->text,
+				.release = TG_VERSION),
+			&ours, deadline, err);
 		if (rc == TG_OK && ours)
 			rc = tg_db_script(db, f->text, deadline, err);
 		if (rc != TG_OK)
@@ -147,17 +151,17 @@ static enum tg_rc apply_list(struct tg_db *db, int64_t deadline, struct tg_error
 static enum tg_rc refuse_newer(struct tg_db *db, int64_t deadline, struct tg_error *err)
 {
 	char newest[16];
-	const char *params[] = { newest };
 	struct tg_rows rows;
 
 	snprintf(newest, sizeof newest, "%d", tg_migrate_newest());
-	if (tg_db_call(db, TG_SQL_MIGRATE_NEWER, params, 1, deadline, false, &rows, err) != TG_OK)
+	if (tg_db_call(db, TG_BIND_MIGRATE_NEWER(.newest = newest), deadline, false, &rows, err) !=
+		TG_OK)
 		return err->rc;
 	if (tg_rows_count(rows) > 0)
 		return tg_fail(err, TG_E_CONFIG, NULL,
 			"the database has the breaking migration %s, which this program does not "
 			"know: install the newer release",
-			tg_rows_get(rows, 0, "name"));
+			tg_rows_text(rows, 0, TG_MIGRATE_NEWER_NAME));
 	return TG_OK;
 }
 

@@ -52,8 +52,22 @@ int tg_rows_column(struct tg_rows rows, const char *name)
 
 const char *tg_rows_text(struct tg_rows rows, int row, int column)
 {
-	assert(row < tg_rows_count(rows));
+	assert(row < tg_rows_count(rows) && column < PQnfields(rows.result));
 	return PQgetisnull(rows.result, row, column) ? NULL : PQgetvalue(rows.result, row, column);
+}
+
+long long tg_rows_int_at(struct tg_rows rows, int row, int column)
+{
+	const char *s = tg_rows_text(rows, row, column);
+
+	return s == NULL ? 0 : strtoll(s, NULL, 10);
+}
+
+bool tg_rows_bool_at(struct tg_rows rows, int row, int column)
+{
+	const char *s = tg_rows_text(rows, row, column);
+
+	return s != NULL && s[0] == 't';
 }
 
 const char *tg_rows_get(struct tg_rows rows, int row, const char *name)
@@ -63,14 +77,10 @@ const char *tg_rows_get(struct tg_rows rows, int row, const char *name)
 
 long long tg_rows_int(struct tg_rows rows, int row, const char *name)
 {
-	const char *s = tg_rows_get(rows, row, name);
-
-	return s == NULL ? 0 : strtoll(s, NULL, 10);
+	return tg_rows_int_at(rows, row, tg_rows_column(rows, name));
 }
 
 bool tg_rows_bool(struct tg_rows rows, int row, const char *name)
 {
-	const char *s = tg_rows_get(rows, row, name);
-
-	return s != NULL && s[0] == 't';
+	return tg_rows_bool_at(rows, row, tg_rows_column(rows, name));
 }

@@ -138,15 +138,15 @@ enum tg_rc tg_db_run(struct tg_db *db, int64_t deadline, bool writes, struct tg_
 	return TG_OK;
 }
 
-enum tg_rc tg_db_call(struct tg_db *db, enum tg_sql id, const char *const *params, int n,
-	int64_t deadline, bool writes, struct tg_rows *rows, struct tg_error *err)
+enum tg_rc tg_db_call(struct tg_db *db, struct tg_bind bind, int64_t deadline, bool writes,
+	struct tg_rows *rows, struct tg_error *err)
 {
 	enum tg_rc rc = tg_db_open(db, deadline, err);
 
 	if (rc != TG_OK)
 		return rc;
 	tg_db_start(db);
-	tg_db_queue(db, id, params, n);
+	tg_db_queue(db, bind);
 	rc = tg_db_run(db, deadline, writes, err);
 	if (rows != NULL)
 		*rows = rc == TG_OK ? tg_db_rows(db, 0) : (struct tg_rows){ NULL };

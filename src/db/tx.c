@@ -9,9 +9,9 @@
 #include "taskgate/base/clock.h"
 #include "taskgate/db/tx.h"
 
-static void queue(struct tg_tx *tx, enum tg_sql id, const char *const *params, int n)
+static void queue(struct tg_tx *tx, struct tg_bind bind)
 {
-	tg_db_queue(tx->db, id, params, n);
+	tg_db_queue(tx->db, bind);
 	tx->queued++;
 }
 
@@ -19,22 +19,22 @@ static void queue_rate(
 	struct tg_tx *tx, const struct tg_caller *caller, const struct tg_limit *limit)
 {
 	char grants[16], seconds[16];
-	const char *params[] = { caller->token_hash, limit->name, grants, seconds, tx->ticket };
 
 	snprintf(grants, sizeof grants, "%d", limit->grants);
 	snprintf(seconds, sizeof seconds, "%d", limit->seconds);
 	tx->rate_at = tx->queued;
-	queue(tx, TG_SQL_RATE, params, 5);
+	queue(tx,
+		TG_BIND_RATE(.token_hash = caller->token_hash, .limit_name = limit->name,
+			.grants = grants, .seconds = seconds, .ticket = tx->ticket));
 	tg_db_queue_sync(tx->db);
 }
 
 static void queue_timeout(struct tg_tx *tx)
 {
 	char ms[24];
-	const char *params[] = { ms };
 
 	snprintf(ms, sizeof ms, "%lld", (long long)tx->statement_ms);
-	queue(tx, TG_SQL_STATEMENT_TIMEOUT, params, 1);
+	queue(tx, TG_BIND_STATEMENT_TIMEOUT(.timeout_ms = ms));
 }
 
 /* Of this process: a verdict that an earlier request left in the session is never taken for this
@@ -54,21 +54,18 @@ void tg_tx_begin(struct tg_tx *tx, const struct tg_caller *caller, const struct 
 		queue_rate(tx, caller, limit);
 	}
 	if (tx->several)
-		queue(tx, TG_SQL_BEGIN, NULL, 0);
+		queue(tx, TG_BIND_BEGIN());
 	if (tx->statement_ms > 0)
 		queue_timeout(tx);
-	if (caller != NULL) {
-		const char *params[] = { caller->token_hash, caller->scope, caller->request_id,
-			caller->remote, tx->rate_at >= 0 ? tx->ticket : NULL };
-
-		queue(tx, TG_SQL_ENTER, params, 5);
-	}
-	if (tx->key.key != NULL) {
-		const char *params[] = { tx->key.method, tx->key.path, tx->key.key,
-			tx->key.body_hash };
-
-		queue(tx, TG_SQL_IDEMPOTENCY_BEGIN, params, 4);
-	}
+	if (caller != NULL)
+		queue(tx,
+			TG_BIND_ENTER(.token_hash = caller->token_hash, .scope = caller->scope,
+				.request_id = caller->request_id, .remote = caller->remote,
+				.ticket = tx->rate_at >= 0 ? tx->ticket : NULL));
+	if (tx->key.key != NULL)
+		queue(tx,
+			TG_BIND_IDEMPOTENCY_BEGIN(.method = tx->key.method, .path = tx->key.path,
+				.key = tx->key.key, .body_hash = tx->key.body_hash));
 }
 
 static enum tg_rc round_trip(struct tg_tx *tx)
@@ -79,17 +76,16 @@ static enum tg_rc round_trip(struct tg_tx *tx)
 		struct tg_rows r = tg_db_rows(tx->db, tx->rate_at);
 
 		if (tg_rows_count(r) == 1) {
-			tx->remaining = (int)tg_rows_int(r, 0, "remaining");
-			tx->reset_seconds = (int)tg_rows_int(r, 0, "reset_seconds");
-			tx->granted = !tg_rows_bool(r, 0, "refused");
+			tx->remaining = (int)tg_rows_int_at(r, 0, TG_RATE_REMAINING);
+			tx->reset_seconds = (int)tg_rows_int_at(r, 0, TG_RATE_RESET_SECONDS);
+			tx->granted = !tg_rows_bool_at(r, 0, TG_RATE_REFUSED);
 		}
 	}
 	tx->runs++;
 	return rc;
 }
 
-enum tg_rc tg_tx_run(
-	struct tg_tx *tx, enum tg_sql id, const char *const *params, int n, struct tg_rows *rows)
+enum tg_rc tg_tx_run(struct tg_tx *tx, struct tg_bind bind, struct tg_rows *rows)
 {
 	enum tg_rc rc;
 	int at;
@@ -100,7 +96,7 @@ enum tg_rc tg_tx_run(
 		tx->queued = 0;
 	}
 	at = tx->queued;
-	queue(tx, id, params, n);
+	queue(tx, bind);
 	rc = round_trip(tx);
 	*rows = rc == TG_OK ? tg_db_rows(tx->db, at) : (struct tg_rows){ NULL };
 	return rc;
@@ -120,13 +116,14 @@ enum tg_rc tg_tx_commit(struct tg_tx *tx, int status, const char *headers, const
 	tg_db_start(tx->db);
 	if (tx->key.key != NULL) {
 		char code[16];
-		const char *params[] = { tx->key.method, tx->key.path, tx->key.key, code, headers,
-			body };
 
 		snprintf(code, sizeof code, "%d", status);
-		tg_db_queue(tx->db, TG_SQL_IDEMPOTENCY_STORE, params, 6);
+		tg_db_queue(tx->db,
+			TG_BIND_IDEMPOTENCY_STORE(.method = tx->key.method, .path = tx->key.path,
+				.key = tx->key.key, .status = code, .headers = headers,
+				.body = body));
 	}
-	tg_db_queue(tx->db, TG_SQL_COMMIT, NULL, 0);
+	tg_db_queue(tx->db, TG_BIND_COMMIT());
 	rc = tg_db_run(tx->db, tx->deadline, tx->writes, tx->err);
 	/* What failed before the commit is still open, and is rolled back by the caller. */
 	tx->several = rc != TG_OK;
@@ -141,7 +138,7 @@ void tg_tx_rollback(struct tg_tx *tx)
 		return;
 	tx->several = false;
 	tg_db_start(tx->db);
-	tg_db_queue(tx->db, TG_SQL_ROLLBACK, NULL, 0);
+	tg_db_queue(tx->db, TG_BIND_ROLLBACK());
 	if (tg_db_run(tx->db, tg_clock_ms() + 1000, false, &ignored) != TG_OK)
 		tg_db_close(tx->db);
 }

@@ -166,7 +166,7 @@ static enum tg_rc replay(struct tg_exchange *c, const struct tg_caller *caller)
 	if ((rc = tg_db_open(c->tx->db, c->tx->deadline, c->err)) != TG_OK)
 		return rc;
 	tg_tx_begin(c->tx, caller, NULL);
-	rc = tg_tx_run(c->tx, TG_SQL_IDEMPOTENCY_FETCH, params, 3, &rows);
+	rc = tg_tx_run(c->tx, (struct tg_bind){ TG_SQL_IDEMPOTENCY_FETCH, params }, &rows);
 	if (rc != TG_OK)
 		return rc;
 	if (tg_rows_count(rows) == 0)
@@ -226,8 +226,8 @@ static void write_audit(struct tg_exchange *c, const struct tg_caller *caller)
 		(c->err->rc != TG_E_UNAUTHORIZED && c->err->rc != TG_E_FORBIDDEN))
 		return;
 	snprintf(most, sizeof most, "%d", REFUSALS_A_MINUTE);
-	if (tg_db_call(c->tx->db, TG_SQL_AUDIT_REFUSAL, params, 6, c->tx->deadline, false, NULL,
-		    &ignored) != TG_OK)
+	if (tg_db_call(c->tx->db, (struct tg_bind){ TG_SQL_AUDIT_REFUSAL, params }, c->tx->deadline,
+		    false, NULL, &ignored) != TG_OK)
 		tg_log_error(TG_LOG_WARNING, "audit.lost", &ignored);
 }
 

@@ -73,8 +73,8 @@ static void queue_claims(struct sweep *s, int *queued)
 			continue;
 		pool -= room;
 		/* Each statement takes as many of them as it has parameters. */
-		tg_db_queue(s->link[LINK_CLAIM].db, sweep_lanes[lane].claim, params,
-			tg_sql_texts[sweep_lanes[lane].claim].params);
+		tg_db_queue(s->link[LINK_CLAIM].db,
+			(struct tg_bind){ sweep_lanes[lane].claim, params });
 		s->claiming.claim[lane] = (*queued)++;
 	}
 }
@@ -82,23 +82,23 @@ static void queue_claims(struct sweep *s, int *queued)
 static void queue_chores(struct sweep *s, int64_t now, int *queued)
 {
 	bool slow = now >= s->slow_at;
-	const char *most[] = { CHORES_ROWS };
-	const char *expire[] = { CHORES_ROWS,
-		number(s, slow ? tg_conf_int(TG_CONF_TASKGATE_TTL) : 0),
-		number(s, tg_conf_int(TG_CONF_TASKGATE_RETRY_FIRST)) };
+	const char *ttl = number(s, slow ? tg_conf_int(TG_CONF_TASKGATE_TTL) : 0),
+		   *pause = number(s, tg_conf_int(TG_CONF_TASKGATE_RETRY_FIRST));
+	struct tg_db *db = s->link[LINK_CLAIM].db;
 
 	s->claiming.promote = s->claiming.expire = s->claiming.call_expire = s->claiming.regain =
 		-1;
 	if (now < s->chores_at)
 		return;
-	tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_PROMOTE, most, 1);
+	tg_db_queue(db, TG_BIND_SWEEP_PROMOTE(.most = CHORES_ROWS));
 	s->claiming.promote = (*queued)++;
-	tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_EXPIRE, expire, 3);
+	tg_db_queue(db,
+		TG_BIND_SWEEP_EXPIRE(.most = CHORES_ROWS, .ttl_s = ttl, .first_pause_ms = pause));
 	s->claiming.expire = (*queued)++;
-	tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_CALL_EXPIRE, expire, 2);
+	tg_db_queue(db, TG_BIND_SWEEP_CALL_EXPIRE(.most = CHORES_ROWS, .ttl_s = ttl));
 	s->claiming.call_expire = (*queued)++;
 	if (slow) {
-		tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_REGAIN, most, 1);
+		tg_db_queue(db, TG_BIND_SWEEP_REGAIN(.most = CHORES_ROWS));
 		s->claiming.regain = (*queued)++;
 		s->slow_at = now + SLOW_MS;
 	}
@@ -108,9 +108,7 @@ static void queue_chores(struct sweep *s, int64_t now, int *queued)
 /* What becomes of a voicemail is due in the same transaction, and claimed behind it. */
 static void queue_notify(struct sweep *s, int *queued)
 {
-	const char *most[] = { NOTIFY_ROWS };
-
-	tg_db_queue(s->link[LINK_CLAIM].db, TG_SQL_SWEEP_NOTIFY, most, 1);
+	tg_db_queue(s->link[LINK_CLAIM].db, TG_BIND_SWEEP_NOTIFY(.most = NOTIFY_ROWS));
 	s->claiming.notify = (*queued)++;
 }
 
@@ -179,22 +177,26 @@ static long long read_chores(struct sweep *s)
 	struct tg_rows promote = tg_db_rows(db, s->claiming.promote),
 		       expire = tg_db_rows(db, s->claiming.expire),
 		       regain = tg_db_rows(db, s->claiming.regain);
-	long long done = tg_rows_int(tg_db_rows(db, s->claiming.notify), 0, "notified");
+	long long done =
+		tg_rows_int_at(tg_db_rows(db, s->claiming.notify), 0, TG_SWEEP_NOTIFY_NOTIFIED);
 
 	if (tg_rows_count(promote) == 1) {
-		const char *next = tg_rows_get(promote, 0, "next_ms");
-		long long ms = next != NULL ? tg_rows_int(promote, 0, "next_ms") : CHORES_MS;
+		const char *next = tg_rows_text(promote, 0, TG_SWEEP_PROMOTE_NEXT_MS);
+		long long ms = next != NULL ? tg_rows_int_at(promote, 0, TG_SWEEP_PROMOTE_NEXT_MS)
+					    : CHORES_MS;
 
 		if (ms < CHORES_MS && s->chores_at - CHORES_MS + ms < s->chores_at)
 			s->chores_at = tg_clock_ms() + (ms > 1 ? ms : 1);
-		done += tg_rows_int(promote, 0, "promoted");
+		done += tg_rows_int_at(promote, 0, TG_SWEEP_PROMOTE_PROMOTED);
 	}
 	if (tg_rows_count(expire) == 1)
-		done += tg_rows_int(expire, 0, "late") + tg_rows_int(expire, 0, "given_back");
+		done += tg_rows_int_at(expire, 0, TG_SWEEP_EXPIRE_LATE) +
+			tg_rows_int_at(expire, 0, TG_SWEEP_EXPIRE_GIVEN_BACK);
 	if (s->claiming.call_expire >= 0)
-		done += tg_rows_int(tg_db_rows(db, s->claiming.call_expire), 0, "late");
+		done += tg_rows_int_at(
+			tg_db_rows(db, s->claiming.call_expire), 0, TG_SWEEP_CALL_EXPIRE_LATE);
 	if (tg_rows_count(regain) == 1)
-		done += tg_rows_int(regain, 0, "regained");
+		done += tg_rows_int_at(regain, 0, TG_SWEEP_REGAIN_REGAINED);
 	if (done > 0)
 		s->chores_at = tg_clock_ms();
 	return done;

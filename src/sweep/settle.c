@@ -26,7 +26,7 @@ enum {
 	PAUSES,
 	AGO,
 	COLUMNS
-}; /* as the settle statements number their parameters */
+}; /* the parameters of every settle statement, in their order */
 
 static void put_item(struct tg_buf *b, const char *s)
 {
@@ -45,7 +45,6 @@ static void put_number(struct tg_buf *b, long long n)
 static bool queue_hosts(struct sweep *s)
 {
 	struct tg_buf name, fails, answered, error;
-	const char *params[4];
 	bool any = false;
 
 	tg_buf_init(&name, s->arena);
@@ -71,9 +70,9 @@ static bool queue_hosts(struct sweep *s)
 	tg_buf_put(&fails, "}", 1);
 	tg_buf_put(&answered, "}", 1);
 	tg_buf_put(&error, "}", 1);
-	params[0] = name.data, params[1] = fails.data, params[2] = answered.data,
-	params[3] = error.data;
-	tg_db_queue(s->link[LINK_SETTLE].db, TG_SQL_SWEEP_HOST_SETTLE, params, 4);
+	tg_db_queue(s->link[LINK_SETTLE].db,
+		TG_BIND_SWEEP_HOST_SETTLE(.hosts = name.data, .failures = fails.data,
+			.answered = answered.data, .errors = error.data));
 	return true;
 }
 
@@ -102,8 +101,7 @@ static void queue_jobs(struct sweep *s, enum sweep_lane lane, const struct job_l
 	}
 	params[PAUSES] = sweep_lanes[lane].pauses(s);
 	/* Only some ask how long ago it was. */
-	tg_db_queue(s->link[LINK_SETTLE].db, sweep_lanes[lane].settle, params,
-		tg_sql_texts[sweep_lanes[lane].settle].params);
+	tg_db_queue(s->link[LINK_SETTLE].db, (struct tg_bind){ sweep_lanes[lane].settle, params });
 }
 
 static void take_batch(struct job_list *from, struct job_list *batch)
@@ -123,7 +121,6 @@ static void take_batch(struct job_list *from, struct job_list *batch)
 static bool queue_hold(struct sweep *s)
 {
 	static const enum sweep_lane lanes[] = { LANE_CALL, LANE_FOLLOW };
-	const char *params[1];
 	struct tg_buf ids;
 
 	tg_buf_init(&ids, s->arena);
@@ -134,21 +131,20 @@ static bool queue_hold(struct sweep *s)
 	if (ids.len == 0)
 		return false;
 	tg_buf_put(&ids, "}", 1);
-	params[0] = ids.data;
-	tg_db_queue(s->link[LINK_SETTLE].db, TG_SQL_SWEEP_CALL_HOLD, params, 1);
+	tg_db_queue(s->link[LINK_SETTLE].db, TG_BIND_SWEEP_CALL_HOLD(.ids = ids.data));
 	return true;
 }
 
 static void queue_beat(struct sweep *s, int64_t now, bool leaves, int *queued)
 {
-	const char *params[] = { s->host, s->pid, s->started_at,
-		tg_arena_printf(s->arena, "%llu", (unsigned long long)s->settled),
-		leaves ? "t" : "f" };
+	const char *done = tg_arena_printf(s->arena, "%llu", (unsigned long long)s->settled);
 
 	s->settling.beat = -1;
 	if (now < s->beat_at && !leaves)
 		return;
-	tg_db_queue(s->link[LINK_SETTLE].db, TG_SQL_SWEEP_BEAT, params, 5);
+	tg_db_queue(s->link[LINK_SETTLE].db,
+		TG_BIND_SWEEP_BEAT(.host = s->host, .pid = s->pid, .started_at = s->started_at,
+			.done = done, .leaving = leaves ? "t" : "f"));
 	s->settling.beat = (*queued)++;
 	s->beat_at = now + BEAT_MS;
 }
@@ -210,8 +206,8 @@ static void read_beat(struct sweep *s)
 {
 	struct tg_rows beat = tg_db_rows(s->link[LINK_SETTLE].db, s->settling.beat);
 
-	if (tg_rows_count(beat) != 1 || !tg_rows_bool(beat, 0, "replaced") || s->opt->once ||
-		s->stopping)
+	if (tg_rows_count(beat) != 1 || !tg_rows_bool_at(beat, 0, TG_SWEEP_BEAT_REPLACED) ||
+		s->opt->once || s->stopping)
 		return;
 	tg_log(TG_LOG_DEBUG, "sweep.replaced", "host=%s", s->host);
 	s->stopping = true;

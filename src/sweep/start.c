@@ -63,14 +63,15 @@ static enum tg_rc explain(struct tg_error *err)
 static enum tg_rc check_cluster(struct sweep *s, struct tg_error *err)
 {
 	struct tg_rows rows;
-	enum tg_rc rc = tg_db_call(s->link[LINK_SETTLE].db, TG_SQL_SWEEP_CLUSTER_MARK, NULL, 0,
+	enum tg_rc rc = tg_db_call(s->link[LINK_SETTLE].db, TG_BIND_SWEEP_CLUSTER_MARK(),
 		tg_clock_ms() + START_MS, true, &rows, err);
 
-	if (rc == TG_OK && tg_rows_bool(rows, 0, "changed")) {
-		const char *lanes = tg_rows_get(rows, 0, "lanes");
+	if (rc == TG_OK && tg_rows_bool_at(rows, 0, TG_SWEEP_CLUSTER_MARK_CHANGED)) {
+		const char *lanes = tg_rows_text(rows, 0, TG_SWEEP_CLUSTER_MARK_LANES);
 
 		tg_log(TG_LOG_WARNING, "sweep.restored", "why=\"%s\" paused=%s",
-			tg_rows_get(rows, 0, "why"), lanes != NULL ? lanes : "-");
+			tg_rows_text(rows, 0, TG_SWEEP_CLUSTER_MARK_WHY),
+			lanes != NULL ? lanes : "-");
 	}
 	return rc;
 }
@@ -84,14 +85,13 @@ enum tg_rc sweep_open(struct sweep_link *link, struct tg_error *err)
 		return rc;
 	link->set_up_at = tg_db_reconnects(link->db);
 	rc = tg_db_call(
-		link->db, TG_SQL_SWEEP_SETUP, NULL, 0, tg_clock_ms() + START_MS, false, NULL, err);
+		link->db, TG_BIND_SWEEP_SETUP(), tg_clock_ms() + START_MS, false, NULL, err);
 	link->set_up = rc == TG_OK;
 	return rc;
 }
 
 enum tg_rc sweep_hello(struct sweep *s, struct tg_error *err)
 {
-	const char *params[] = { s->host, s->pid, s->opt->once ? "f" : "t" };
 	struct tg_rows rows;
 	struct tg_db *db = s->link[LINK_SETTLE].db;
 	enum tg_rc rc = sweep_open(&s->link[LINK_SETTLE], err);
@@ -103,23 +103,26 @@ enum tg_rc sweep_hello(struct sweep *s, struct tg_error *err)
 			err->message);
 	if (rc != TG_OK || s->opt->preview)
 		return rc;
-	rc = tg_db_call(
-		db, TG_SQL_SWEEP_HELLO, params, 3, tg_clock_ms() + START_MS, true, &rows, err);
+	rc = tg_db_call(db,
+		TG_BIND_SWEEP_HELLO(.host = s->host, .pid = s->pid,
+			.lingers = s->opt->once ? "f" : "t"),
+		tg_clock_ms() + START_MS, true, &rows, err);
 	if (rc != TG_OK)
 		return explain(err);
-	if (tg_rows_int(rows, 0, "migration") < tg_migrate_newest())
+	if (tg_rows_int_at(rows, 0, TG_SWEEP_HELLO_MIGRATION) < tg_migrate_newest())
 		return tg_fail(err, TG_E_UNAVAILABLE, NULL,
 			"migrations are missing: run `taskgatectl migrate`");
-	snprintf(s->started_at, sizeof s->started_at, "%s", tg_rows_get(rows, 0, "started_at"));
+	snprintf(s->started_at, sizeof s->started_at, "%s",
+		tg_rows_text(rows, 0, TG_SWEEP_HELLO_STARTED_AT));
 	snprintf(s->first_tenant, sizeof s->first_tenant, "%s",
-		tg_rows_get(rows, 0, "first_tenant"));
+		tg_rows_text(rows, 0, TG_SWEEP_HELLO_FIRST_TENANT));
 	return check_cluster(s, err);
 }
 
 enum tg_rc sweep_preview(struct sweep *s, struct tg_error *err)
 {
 	struct tg_rows rows;
-	enum tg_rc rc = tg_db_call(s->link[LINK_SETTLE].db, TG_SQL_SWEEP_PREVIEW, NULL, 0,
+	enum tg_rc rc = tg_db_call(s->link[LINK_SETTLE].db, TG_BIND_SWEEP_PREVIEW(),
 		tg_clock_ms() + START_MS, false, &rows, err);
 
 	if (rc != TG_OK)
@@ -127,12 +130,15 @@ enum tg_rc sweep_preview(struct sweep *s, struct tg_error *err)
 	printf("%-10s %9s %9s %9s %9s  %s\n", "lane", "would do", "later", "running", "parked",
 		"paused");
 	for (int i = 0; i < tg_rows_count(rows); i++) {
-		const char *paused = tg_rows_get(rows, i, "paused");
+		const char *paused = tg_rows_text(rows, i, TG_SWEEP_PREVIEW_PAUSED);
 
-		printf("%-10s %9lld %9lld %9lld %9lld  %s\n", tg_rows_get(rows, i, "lane"),
-			paused != NULL ? 0 : tg_rows_int(rows, i, "due"),
-			tg_rows_int(rows, i, "later"), tg_rows_int(rows, i, "running"),
-			tg_rows_int(rows, i, "parked"), paused != NULL ? paused : "-");
+		printf("%-10s %9lld %9lld %9lld %9lld  %s\n",
+			tg_rows_text(rows, i, TG_SWEEP_PREVIEW_LANE),
+			paused != NULL ? 0 : tg_rows_int_at(rows, i, TG_SWEEP_PREVIEW_DUE),
+			tg_rows_int_at(rows, i, TG_SWEEP_PREVIEW_LATER),
+			tg_rows_int_at(rows, i, TG_SWEEP_PREVIEW_RUNNING),
+			tg_rows_int_at(rows, i, TG_SWEEP_PREVIEW_PARKED),
+			paused != NULL ? paused : "-");
 	}
 	return fflush(stdout) == 0
 		? TG_OK

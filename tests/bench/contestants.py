@@ -127,7 +127,7 @@ class Pgbench:
 
     def __init__(self, stack, count):
         self.stack = stack
-        self.texts = statements.load(stack.top)
+        self.texts = statements.load()
         self.scripts = {
             GET: statements.pgbench_script(self.texts, f"\\set entity random({st.FIRST}, {st.FIRST + count - 1})", "generic_get", statements.GET),
             PUT: statements.pgbench_script(self.texts, "\\set entity random(1000000000000000, 8999999999999999)", "generic_create", statements.PUT),
@@ -167,7 +167,7 @@ class Peer(Taskgate):
         super().__init__(stack, count)
         self.folder, self.ports, self.processes = folder, [st.free_port(), st.free_port()], []
         self.urls = [f"http://127.0.0.1:{p}" for p in self.ports]
-        self.texts = statements.load(stack.top)
+        self.texts = statements.load()
 
     def start(self):
         here = os.path.dirname(os.path.abspath(__file__))

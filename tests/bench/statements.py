@@ -2,12 +2,12 @@
 """statements: the texts that the programs themselves use, taken from sql/queries by the awk script of the build, so that no contestant
 runs another statement than taskgate-fcgi does. Also their form as a pgbench script."""
 
-import glob
+import os
 import re
-import subprocess
+import sys
 
-ROW = re.compile(r'^\t\{ "(\w+)",\n\t  "((?:[^"\\]|\\.)*)",\n\t  (\d+) \},$', re.M)
-ESCAPES = {"n": "\n", "t": "\t"}
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import queries
 
 # The parameters in their order, by the names that the contestants give them. A name without a value is null.
 ENTER = "hash scope request remote ticket".split()
@@ -15,13 +15,9 @@ GET = "entity payload result logs".split()
 PUT = "entity type action target payload priority scheduled timeout retries callback tags closed".split()
 
 
-def load(top):
+def load():
     """name -> (text, number of parameters)"""
-    files = sorted(glob.glob(f"{top}/sql/queries/*/*.sql"))
-    c = subprocess.run(["awk", "-v", "want=c", "-f", f"{top}/src/sqlgen.awk", *files, "/dev/null"], check=True, capture_output=True, text=True).stdout
-    found = {name: (re.sub(r"\\(.)", lambda m: ESCAPES.get(m[1], m[1]), text), int(n)) for name, text, n in ROW.findall(c)}
-    if len(found) != c.count("\n\t{ \""):
-        raise SystemExit("bench: the output of src/sqlgen.awk has another form than expected")
+    found = {name: (s.text, len(s.takes)) for name, s in queries.load().items()}
     for name, variables in {"enter": ENTER, "generic_get": GET, "generic_create": PUT}.items():
         if found[name][1] != len(variables):
             raise SystemExit(f"bench: {name} has {found[name][1]} parameters now; tests/bench (statements.py and the two peers) knows {len(variables)}")

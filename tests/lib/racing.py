@@ -26,24 +26,11 @@ import threading
 import psycopg2
 import psycopg2.extras
 
-from stack import TOP
+import queries
 from waiting import until
 
 
-def named_statements():
-    found, name = {}, None
-    for path in sorted((TOP / "sql" / "queries").glob("*/*.sql")):
-        for line in path.read_text().split("\n"):
-            m = re.match(r"-- name: (\w+)", line)
-            if m:
-                name = m.group(1)
-                found[name] = ""
-            elif name:
-                found[name] += line + "\n"
-    return found
-
-
-STATEMENTS = named_statements()
+STATEMENTS = {name: s.text for name, s in queries.load().items()}
 
 
 class Race:

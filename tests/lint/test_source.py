@@ -230,7 +230,7 @@ def test_statement_names_are_unique():
 
 def test_statements_are_used():
     code = "\n".join(without_strings(p.read_text()) for p in C_FILES)
-    used = set(re.findall(r"\bTG_SQL_([A-Z0-9_]+)\b", code))
+    used = set(re.findall(r"\bTG_(?:SQL|BIND)_([A-Z0-9_]+)\b", code))
     found, _ = statements()
     names = {n.upper(): (n, f) for n, (f, _) in found.items()}
     told([f"{f}: {n} is used by no C file" for u, (n, f) in sorted(names.items()) if u not in used]

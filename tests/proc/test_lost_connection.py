@@ -89,7 +89,7 @@ def test_put_with_a_key_cut_before_its_commit_did_nothing(behind, mine, proxy, a
 
 
 @pytest.mark.parametrize("action", ["after", "before"])
-@pytest.mark.parametrize("path, statement", [("/generic/{e}", "generic_get"), ("/task/{e}", "task_get"), ("/task", "task_list"),
+@pytest.mark.parametrize("path, statement", [("/generic/{e}", "generic_get"), ("/task/{e}", "disposition_task_get"), ("/task", "disposition_task_list"),
                                              ("/task/{e}/why", "task_why"), ("/metrics", "backlog")])
 def test_get_that_is_cut_is_a_plain_503(mine, proxy, action, path, statement):
     entity = mine.create()
@@ -108,7 +108,7 @@ def test_post_in_doubt(behind, mine, proxy, claimed):
             (f"/work/{id}/log", {"fence": fence, "level": "info", "message": "hello"}, "work_log", 200),
             (f"/work/{id}/heartbeat", {"fence": fence, "lease_seconds": 60}, "work_heartbeat", 200),
             (f"/work/{id}/complete", {"fence": fence, "result": {"n": 1}}, "work_complete", 409),
-            (f"/task/{other}/cancel", {}, "task_cancel", 409),
+            (f"/task/{other}/cancel", {}, "disposition_task_cancel", 409),
             ("/work/claim", {"types": ["job"], "max": 1}, "work_claim", 200)):
         proxy.at(statement, "after")
         mine.api.post(path, body).refused(503, "INTERNAL_ERROR", words=UNKNOWN)
@@ -121,7 +121,7 @@ def test_post_in_doubt(behind, mine, proxy, claimed):
 def test_retry_in_doubt(behind, mine, proxy, claimed):
     entity, id, fence = claimed
     mine.api.post(f"/work/{id}/fail", {"fence": fence, "error": "broken", "retry": False}).ok()
-    proxy.at("task_revive", "after")
+    proxy.at("disposition_task_revive", "after")
     mine.api.post(f"/task/{entity}/retry", {}).refused(503, "INTERNAL_ERROR", words=UNKNOWN)
     assert mine.status(entity) == "pending"
 

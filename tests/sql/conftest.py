@@ -2,33 +2,24 @@
 """What the tests of the database share: databases of their own in the ledger's cluster, and the named statements as the programs have them."""
 import ctypes
 import ctypes.util
-import pathlib
-import re
 
 import psycopg2
 import psycopg2.extensions
 import pytest
 
-import stack as stacks
+import queries
 
-QUERIES = stacks.TOP / "sql" / "queries"
 ROLES = ("taskgate_api", "taskgate_sweep", "taskgate_ctl")
 
 
 def statements(*names):
     """{name: text} of the named statements, of all files or of these folders and files ("disposition", "db/session")."""
-    found = {}
-    for path in sorted(QUERIES.glob("*/*.sql")):
-        if names and path.parent.name not in names and f"{path.parent.name}/{path.stem}" not in names:
-            continue
-        for block in re.split(r"^-- name:[ \t]*", path.read_text(), flags=re.M)[1:]:
-            name, text = block.split("\n", 1)
-            found[name.strip()] = re.sub(r"^\s*--.*$", "", text, flags=re.M).strip().rstrip(";")
-    return found
+    return {name: s.text for name, s in queries.load().items() if not names or {s.file, s.file.split("/")[0]} & set(names)}
 
 
-def parameters(text):
-    return max([int(n) for n in re.findall(r"\$(\d+)", text)], default=0)
+def parameters(name):
+    """How many parameters the statement takes."""
+    return len(queries.load()[name].takes)
 
 
 def is_utility(text):
@@ -114,7 +105,7 @@ class Session:
     def named(self, name, *params):
         """Runs a named statement with these parameters, as libpq would: all are texts."""
         text = statements()[name]
-        assert len(params) == parameters(text)
+        assert len(params) == parameters(name)
         self.cursor.execute(f"prepare p_{name} as {text}" if params or not is_utility(text) else text)
         values = ", ".join("null" if p is None else self.cursor.mogrify("%s", (str(p),)).decode() for p in params)
         self.cursor.execute(f"execute p_{name}" + (f"({values})" if params else ""))
@@ -150,31 +141,34 @@ def session(db):
 
 
 class Libpq:
-    """Just enough of libpq to Parse a statement as the programs do; psycopg2 cannot."""
+    """Just enough of libpq to Parse and Describe a statement as the programs do; psycopg2 cannot."""
+
+    FUNCTIONS = (("PQconnectdb", ctypes.c_void_p, [ctypes.c_char_p]), ("PQstatus", ctypes.c_int, [ctypes.c_void_p]),
+                 ("PQprepare", ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p]),
+                 ("PQdescribePrepared", ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_char_p]),
+                 ("PQnparams", ctypes.c_int, [ctypes.c_void_p]), ("PQnfields", ctypes.c_int, [ctypes.c_void_p]),
+                 ("PQfname", ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_int]),
+                 ("PQresultErrorMessage", ctypes.c_char_p, [ctypes.c_void_p]), ("PQclear", None, [ctypes.c_void_p]), ("PQfinish", None, [ctypes.c_void_p]))
 
     def __init__(self, conninfo):
         self.lib = ctypes.CDLL(ctypes.util.find_library("pq") or "libpq.so.5")
-        for name, result, arguments in (("PQconnectdb", ctypes.c_void_p, [ctypes.c_char_p]), ("PQstatus", ctypes.c_int, [ctypes.c_void_p]),
-                                        ("PQprepare", ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p]),
-                                        ("PQdescribePrepared", ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_char_p]),
-                                        ("PQresultStatus", ctypes.c_int, [ctypes.c_void_p]), ("PQnparams", ctypes.c_int, [ctypes.c_void_p]),
-                                        ("PQresultErrorMessage", ctypes.c_char_p, [ctypes.c_void_p]), ("PQclear", None, [ctypes.c_void_p]),
-                                        ("PQfinish", None, [ctypes.c_void_p])):
+        for name, result, arguments in self.FUNCTIONS:
             function = getattr(self.lib, name)
             function.restype, function.argtypes = result, arguments
         self.connection = self.lib.PQconnectdb(conninfo.encode())
         assert self.lib.PQstatus(self.connection) == 0
 
     def prepare(self, name, text):
-        """Gives the number of parameters; an AssertionError where the server refuses."""
+        """Gives the number of parameters and the names of the columns; an AssertionError where the server refuses."""
         result = self.lib.PQprepare(self.connection, name.encode(), text.encode(), 0, None)
         message = self.lib.PQresultErrorMessage(result).decode()
         self.lib.PQclear(result)
         assert not message, f"{name}: {message}"
         result = self.lib.PQdescribePrepared(self.connection, name.encode())
-        count = self.lib.PQnparams(result)
+        parameters = self.lib.PQnparams(result)
+        columns = [self.lib.PQfname(result, i).decode() for i in range(self.lib.PQnfields(result))]
         self.lib.PQclear(result)
-        return count
+        return parameters, columns
 
     def close(self):
         self.lib.PQfinish(self.connection)

@@ -97,7 +97,7 @@ def test_a_report_of_a_call_under_way_touches_its_own_rows(calls, tenant):
 
 
 def sweep(calls, name, *values):
-    values = [*values, *[None] * (parameters(statements()[name]) - len(values))]
+    values = [*values, *[None] * (parameters(name) - len(values))]
     return indexed(explain(calls, "taskgate_sweep", None, name, *values))
 
 

@@ -67,7 +67,7 @@ def example(shared):
 def check_sms(demo, first, wanted):
     with Session(demo, "taskgate_api", first) as s:
         s.rows("select set_config('tg.scopes', 'all', true)")
-        row = s.named("task_get", "task-12345", True, True, None)[0]
+        row = s.named("disposition_task_get", "task-12345", True, True, None)[0]
     assert (row["public_id"], row["entity"], row["kind"], row["state"]) == ("task-12345", "task-12345", "sms", "completed")
     assert row["details"] == wanted["details"]
     assert [(h["status"], h["message"]) for h in row["history"]] == [(h["status"], h["message"]) for h in wanted["history"]]

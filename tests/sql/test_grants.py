@@ -143,9 +143,9 @@ def test_statements_do_not_reach_over(db, tenants):
     with Session(db, "taskgate_api", tenants["one"]) as s:
         theirs = db.value("select public_id from task where tenant_id = %s", tenants["two"])
         theirs_id = db.value("select id::text from task where tenant_id = %s", tenants["two"])
-        assert s.named("task_get", theirs, True, True, None) == []
+        assert s.named("disposition_task_get", theirs, True, True, None) == []
         assert s.named("generic_get", theirs, True, True, True) == []
-        assert s.named("task_cancel", theirs) == []
+        assert s.named("disposition_task_cancel", theirs) == []
         assert s.named("task_why", theirs) == []
         assert not s.named("work_heartbeat", theirs_id, 0, 10)[0]["held"]
         assert [w["public_id"] for w in s.named("work_claim", None, 10, 30, "w")] != [theirs]

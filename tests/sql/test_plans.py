@@ -75,7 +75,7 @@ class Explained:
 def explain(database, role, tenant, name, *values):
     """Runs the statement thrice in one session, since the first runs read the catalogue; nothing of it stays."""
     text = statements()[name]
-    assert len(values) == parameters(text), name
+    assert len(values) == parameters(name), name
     with Session(database, role, tenant) as s:
         s.rows("select set_config('tg.scopes', 'all', true), set_config('jit', 'off', true)")
         s.rows(f"prepare p as {text}")
@@ -90,12 +90,12 @@ def explain(database, role, tenant, name, *values):
 API = {
     # name: values, pages at most, index that must be walked (None: inside a function, where only pages tell)
     "generic_get": (["e-250001", True, True, True], 60, "task_entity_taken"),
-    "task_get": (["e-250001", True, True, None], 60, None),
+    "disposition_task_get": (["e-250001", True, True, None], 60, None),
     "task_why": (["e-250001"], 60, None),
-    "task_list": ([None, None, 20, 0], None, "task_newest"),
-    "task_list_by_tag": ([None, None, 20, 0, "g77"], 4000, "task_tag_pkey"),
+    "disposition_task_list": ([None, None, 20, 0], None, "task_newest"),
+    "disposition_task_list_by_tag": ([None, None, 20, 0, "g77"], 4000, "task_tag_pkey"),
     "generic_create": (["new-1", "push", "process", None, '{"a": 1}', 5, None, 300, 0, None, "{x,y}", False], 150, None),
-    "task_cancel": (["e-250002"], 150, None),
+    "disposition_task_cancel": (["e-250002"], 150, None),
     "work_claim": (["{pull0,pull1}", 10, 30, "w"], 900, "work_pull"),
 }
 
@@ -105,7 +105,7 @@ def test_api_statement_walks_indexes(ledger500k, tenant, name):
     values, pages, index = API[name]
     e = explain(ledger500k, "taskgate_api", tenant, name, *values)
     # The total of a list counts rows; its page of tasks does not.
-    if name != "task_list":
+    if name != "disposition_task_list":
         assert not e.scanned, e.scanned
     assert not e.partitions
     assert index is None or index in e.indexes, e.indexes
@@ -132,7 +132,7 @@ def test_work_heartbeat_and_complete_touch_one_row(ledger500k, tenant):
 def test_sweeper_claim_walks_its_index(ledger500k):
     text = statements()["sweep_handler_claim"]
     values = {1: "20", 2: "me", 3: "{}", 4: "{}", 5: "32", 6: "30"}
-    e = explain(ledger500k, "taskgate_sweep", None, "sweep_handler_claim", *[values.get(n + 1) for n in range(parameters(text))])
+    e = explain(ledger500k, "taskgate_sweep", None, "sweep_handler_claim", *[values.get(n + 1) for n in range(parameters("sweep_handler_claim"))])
     assert not e.scanned and not e.partitions, e.scanned
     # The walk of work_claim is inside lane_pick, where only pages tell.
     assert 1 <= e.rows <= 32 and e.pages <= 1500, (e.rows, e.pages)

@@ -71,7 +71,7 @@ GET = {
     "sms_get": [("e-249999", True, "+12025550100"), ("sms-249999", True, None)],
     "email_get": [("email-250003", True, True, "a@example.com")],
     "voicemail_get": [("e-250001", True, True), ("voicemail-250001", False, False)],
-    "task_get": [("e-250001", True, True, None), ("email-250003", True, True, None)],
+    "disposition_task_get": [("e-250001", True, True, None), ("email-250003", True, True, None)],
 }
 
 
@@ -134,7 +134,7 @@ def test_a_settle_touches_its_own_rows(messages500k, outcome):
 
 def test_a_voicemail_and_its_children_are_cancelled_by_index(messages500k, tenant):
     entity = messages500k.value("select p.entity from task c join task p on p.id = c.parent_id where p.tenant_id = %s and p.state = 'pending' and c.state = 'pending' limit 1", tenant)
-    e = explain(messages500k, "taskgate_api", tenant, "task_cancel", entity)
+    e = explain(messages500k, "taskgate_api", tenant, "disposition_task_cancel", entity)
     assert not e.scanned and e.pages <= 200, e.pages
 
 

@@ -86,8 +86,7 @@ enum tg_rc tg_ctl_read_file(
 enum tg_rc tg_ctl_connect(struct tg_ctl *) TG_MUSTCHECK;
 /* begin, and for a command of a tenant its tenant. */
 enum tg_rc tg_ctl_begin(struct tg_ctl *) TG_MUSTCHECK;
-enum tg_rc tg_ctl_call(struct tg_ctl *, enum tg_sql, const char *const *params, int n,
-	struct tg_rows *) TG_MUSTCHECK;
+enum tg_rc tg_ctl_call(struct tg_ctl *, struct tg_bind, struct tg_rows *) TG_MUSTCHECK;
 /* Writes "ctl.<words with dots>" into `audit`; detail is name, value, name, value, ..., NULL; a
  * NULL value is left out. Never secrets. */
 enum tg_rc tg_ctl_write_audit(struct tg_ctl *, const char *what, ...) TG_MUSTCHECK
@@ -95,8 +94,7 @@ enum tg_rc tg_ctl_write_audit(struct tg_ctl *, const char *what, ...) TG_MUSTCHE
 enum tg_rc tg_ctl_commit(struct tg_ctl *) TG_MUSTCHECK;
 /* Reads that change nothing: begin, one statement, no commit needed (the connection is closed at
  * the end). */
-enum tg_rc tg_ctl_query(struct tg_ctl *, enum tg_sql, const char *const *params, int n,
-	struct tg_rows *) TG_MUSTCHECK;
+enum tg_rc tg_ctl_query(struct tg_ctl *, struct tg_bind, struct tg_rows *) TG_MUSTCHECK;
 /* Turns what PostgreSQL said into what an operator can act upon; reason and SQLSTATE stay. */
 enum tg_rc tg_ctl_explain(struct tg_error *);
 

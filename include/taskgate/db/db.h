@@ -11,12 +11,15 @@
 #include <stdint.h>
 #include "taskgate/base/arena.h"
 #include "taskgate/base/error.h"
-#include "taskgate/db/stmt_gen.h" /* enum tg_sql, made from sql/queries by src/sqlgen.awk */
+#include "taskgate/db/stmt_gen.h" /* made from sql/queries by src/sqlgen.awk */
 
 struct tg_db;
 
+/* A statement is bound by name: TG_BIND_GENERIC_GET(.entity = entity, .include_logs = "t") is its
+ * struct tg_bind; a parameter that is left out is null. */
+
 /* Result of one statement; borrowed until the next tg_db_start() of its connection. All columns are
- * text. */
+ * text; a column is a constant of the statement's enum (TG_GENERIC_GET_STATE). */
 struct tg_rows {
 	const void *result;
 };
@@ -38,8 +41,7 @@ uint64_t tg_db_reconnects(const struct tg_db *);
  * statement's error aborts the rest up to the next sync. Between two syncs all is one implicit
  * transaction, unless `begin` was queued. */
 void tg_db_start(struct tg_db *); /* forgets the rows of the last round trip */
-/* params: n texts, NULL for null; copied. n must be the statement's own number of parameters. */
-void tg_db_queue(struct tg_db *, enum tg_sql, const char *const *params, int n);
+void tg_db_queue(struct tg_db *, struct tg_bind); /* the texts are copied */
 void tg_db_queue_sync(struct tg_db *);
 /* Flushes what is queued (a sync is added where the last item is none) and reads all answers.
  * writes: a connection lost after the sync left is TG_E_INDOUBT, else TG_E_UNAVAILABLE. The first
@@ -59,15 +61,17 @@ int tg_db_socket(const struct tg_db *, short *events); /* -1 where there is none
  * aborted. */
 struct tg_rows tg_db_rows(struct tg_db *, int i);
 /* start, queue, run, rows in one. */
-enum tg_rc tg_db_call(struct tg_db *, enum tg_sql, const char *const *params, int n,
-	int64_t deadline, bool writes, struct tg_rows *, struct tg_error *) TG_MUSTCHECK;
+enum tg_rc tg_db_call(struct tg_db *, struct tg_bind, int64_t deadline, bool writes,
+	struct tg_rows *, struct tg_error *) TG_MUSTCHECK;
 
 int tg_rows_count(struct tg_rows);
+const char *tg_rows_text(struct tg_rows, int row, int column); /* NULL for null */
+long long tg_rows_int_at(struct tg_rows, int row, int column); /* 0 for null */
+bool tg_rows_bool_at(struct tg_rows, int row, int column); /* false for null */
+/* By name, for those who print any result. */
 int tg_rows_column(struct tg_rows,
 	const char *name); /* a name that the statement does not give is a bug: aborts */
 bool tg_rows_has_column(struct tg_rows, const char *name);
-const char *tg_rows_text(struct tg_rows, int row, int column); /* NULL for null */
-/* By name, for results of few rows. */
 const char *tg_rows_get(struct tg_rows, int row, const char *name);
 long long tg_rows_int(struct tg_rows, int row, const char *name); /* 0 for null */
 bool tg_rows_bool(struct tg_rows, int row, const char *name); /* false for null */

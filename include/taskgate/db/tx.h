@@ -42,8 +42,7 @@ struct tg_tx {
  * transaction without a tenant. */
 void tg_tx_begin(struct tg_tx *, const struct tg_caller *, const struct tg_limit *);
 /* Queues the statement and runs the round trip. Once, or several times where tx->several. */
-enum tg_rc tg_tx_run(struct tg_tx *, enum tg_sql, const char *const *params, int n,
-	struct tg_rows *) TG_MUSTCHECK;
+enum tg_rc tg_tx_run(struct tg_tx *, struct tg_bind, struct tg_rows *) TG_MUSTCHECK;
 /* Runs what was queued without a statement of the handler's: authority alone. */
 enum tg_rc tg_tx_enter_alone(struct tg_tx *) TG_MUSTCHECK;
 /* With a key: stores the answer. Commits where begin was queued. TG_E_INDOUBT where the outcome is

@@ -1,4 +1,5 @@
--- What surrounds a request's own statement: who asks, how often, once or again. Read by src/db and dispatch.
+-- What surrounds a request's own statement: who asks, how often, once or again. src/db and dispatch
+-- run these.
 
 -- name: begin
 begin
@@ -10,44 +11,65 @@ commit
 rollback
 
 -- name: statement_timeout
--- $1 milliseconds, in force for the rest of the transaction from the next statement on.
-select set_config('statement_timeout', $1, true)
+-- In force for the rest of the transaction, from the next statement on.
+-- takes: timeout_ms
+select set_config('statement_timeout', :timeout_ms, true)
 
 -- name: enter
--- Purpose: authority. $1 SHA-256 of the token as \x hex, or null for the anonymous principal; $2 scope; $3 request id; $4 remote address; $5 the ticket
--- under which rate() was asked in this flush, or null. Result: one row without meaning, or TG401, TG403, TG429, TG500. Locks: none.
-select enter($1::bytea, $2, $3, $4, $5)
+-- Authority. token_hash: SHA-256 of the token as \x and hex; null for the anonymous principal.
+-- ticket: the one that rate() had in this flush, or null. Its row means nothing. Raises TG401,
+-- TG403, TG429, TG500. Takes no locks.
+-- takes: token_hash, scope, request_id, remote, ticket
+select enter(:token_hash::bytea, :scope, :request_id, :remote, :ticket)
 
 -- name: rate
--- Purpose: spends one grant of a limited route, in its own transaction. $1 token hash, $2 name of the limit, $3 grants, $4 seconds, $5 ticket.
--- Result: remaining, reset_seconds, refused. Locks: the window's row, without an fsync.
-select remaining, reset_seconds, refused from rate($1::bytea, $2, $3::integer, $4::integer, $5)
+-- Spends one grant of a limited route, in a transaction of its own. Locks the window's row and
+-- waits for no fsync.
+-- takes: token_hash, limit_name, grants, seconds, ticket
+-- gives: remaining, reset_seconds, refused
+select remaining, reset_seconds, refused
+from rate(:token_hash::bytea, :limit_name, :grants::integer, :seconds::integer, :ticket)
 
 -- name: idempotency_begin
--- $1 method, $2 path, $3 key, $4 SHA-256 of the body as \x hex. Raises TG409, TG422, TGRPL. Locks: an advisory lock until the transaction's end.
-select idempotency_begin($1, $2, $3, $4::bytea)
+-- body_hash: SHA-256 of the body as \x and hex. Raises TG409, TG422, TGRPL. Takes an advisory lock
+-- until the transaction ends.
+-- takes: method, path, key, body_hash
+select idempotency_begin(:method, :path, :key, :body_hash::bytea)
 
 -- name: idempotency_store
--- $1 method, $2 path, $3 key, $4 status, $5 header lines, $6 body. Only answers of the 2xx class come here.
-update idempotency set status = $4::smallint, headers = $5, body = $6
+-- Stores the answer with its key. Only answers of the class 2xx are stored. headers: one a line.
+-- takes: method, path, key, status, headers, body
+update idempotency
+set status = :status::smallint, headers = :headers, body = :body
 where tenant_id = tg_tenant() and principal_id = tg_principal()
-	and key_hash = sha256(convert_to($1 || E'\n' || $2 || E'\n' || $3, 'UTF8'))
+	and key_hash = sha256(convert_to(:method || E'\n' || :path || E'\n' || :key, 'UTF8'))
 
 -- name: idempotency_fetch
--- $1 method, $2 path, $3 key. Result: status, headers, body of the stored answer.
-select status, headers, body from idempotency
+-- The stored answer, where there is one.
+-- takes: method, path, key
+-- gives: status, headers, body
+select status, headers, body
+from idempotency
 where tenant_id = tg_tenant() and principal_id = tg_principal()
-	and key_hash = sha256(convert_to($1 || E'\n' || $2 || E'\n' || $3, 'UTF8')) and status is not null
+	and key_hash = sha256(convert_to(:method || E'\n' || :path || E'\n' || :key, 'UTF8'))
+	and status is not null
 
 -- name: audit_refusal
--- Purpose: writes a refusal down, in a transaction of its own after the rollback. $1 token hash or null, $2 action, $3 what was asked for,
--- $4 remote address, $5 request id, $6 most rows a minute for one principal.
-select audit_refusal($1::bytea, $2, $3, $4, $5, $6::integer)
+-- Writes a refusal down, in a transaction of its own after the rollback. most_per_minute: rows of
+-- one principal.
+-- takes: token_hash, action, what, remote, request_id, most_per_minute
+select audit_refusal(
+	:token_hash::bytea, :action, :what, :remote, :request_id, :most_per_minute::integer
+)
 
 -- name: session_setup
--- Once a connection. $1 statement_timeout in milliseconds: a statement outlives its abandoned request by no more than that, and one whose client has
--- gone is ended within a second. Every statement is prepared and its best plan does not depend on the values, so the generic one is taken from
--- the first execution on. The search path is set here and not left to the database's own setting, which a restored dump does not bring along.
-select set_config('search_path', 'taskgate, pg_temp', false), set_config('DateStyle', 'ISO, YMD', false), set_config('TimeZone', 'UTC', false), set_config('jit', 'off', false),
-	set_config('plan_cache_mode', 'force_generic_plan', false), set_config('statement_timeout', $1, false),
+-- Once a connection. A statement outlives its abandoned request by timeout_ms at most; one whose
+-- client has gone is ended within a second. Every statement is prepared and its best plan does not
+-- depend on the values: the generic plan is used from the first execution on. The search path is
+-- set here, because a restored dump does not bring the database's own setting along.
+-- takes: timeout_ms
+select set_config('search_path', 'taskgate, pg_temp', false),
+	set_config('DateStyle', 'ISO, YMD', false), set_config('TimeZone', 'UTC', false),
+	set_config('jit', 'off', false), set_config('plan_cache_mode', 'force_generic_plan', false),
+	set_config('statement_timeout', :timeout_ms, false),
 	set_config('client_connection_check_interval', '1000', false)

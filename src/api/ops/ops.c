@@ -54,7 +54,7 @@ static enum tg_rc ready(struct tg_exchange *c)
 	const char *migrations, *sweeper, *why;
 	json_object *o, *checks;
 	struct tg_rows rows;
-	enum tg_rc rc = tg_tx_run(c->tx, TG_SQL_READY, NULL, 0, &rows);
+	enum tg_rc rc = tg_tx_run(c->tx, TG_BIND_READY(), &rows);
 
 	if (rc != TG_OK)
 		return rc;
@@ -79,7 +79,7 @@ static enum tg_rc info(struct tg_exchange *c)
 	const char *migrations = NULL, *sweeper = NULL;
 	json_object *o, *parts;
 	struct tg_rows rows;
-	enum tg_rc rc = tg_tx_run(c->tx, TG_SQL_READY, NULL, 0, &rows);
+	enum tg_rc rc = tg_tx_run(c->tx, TG_BIND_READY(), &rows);
 
 	if (rc != TG_OK)
 		return rc;
@@ -196,7 +196,7 @@ static enum tg_rc metrics(struct tg_exchange *c)
 	struct tg_buf *b = &c->rs->body;
 	struct tg_rows rows;
 	const char *age;
-	enum tg_rc rc = tg_tx_run(c->tx, TG_SQL_BACKLOG, NULL, 0, &rows);
+	enum tg_rc rc = tg_tx_run(c->tx, TG_BIND_BACKLOG(), &rows);
 
 	if (rc != TG_OK)
 		return rc;
@@ -205,7 +205,7 @@ static enum tg_rc metrics(struct tg_exchange *c)
 		process_metrics(b, c->server->board);
 	}
 	lane_metrics(b, rows);
-	rc = tg_tx_run(c->tx, TG_SQL_READY, NULL, 0, &rows);
+	rc = tg_tx_run(c->tx, TG_BIND_READY(), &rows);
 	if (rc != TG_OK)
 		return rc;
 	age = tg_rows_get(rows, 0, "beat_age");
