@@ -75,11 +75,11 @@ begin
 		return 'quiet hours are set and the time zone of the number is not known';
 	end if;
 	wall := (clock_timestamp() at time zone zone)::time;
-	if case
+	if (case
 		when q.quiet_from <= q.quiet_until
 			then wall >= q.quiet_from and wall < q.quiet_until
 		else wall >= q.quiet_from or wall < q.quiet_until
-	end then
+	end) then
 		return format(
 			'quiet hours in %s (%s to %s)', zone, to_char(q.quiet_from, 'HH24:MI'),
 			to_char(q.quiet_until, 'HH24:MI'));

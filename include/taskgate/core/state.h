@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * state: the machines that a task may run through, as one table of edges. The same rows stand in
  * the database's state_edge, where a trigger refuses every other move; a test compares them. A new
- * edge is a row in src/core/state.c and a migration. */
+ * edge is a row in src/core/state.c and in sql/states.sql. */
 #ifndef TASKGATE_STATE_H
 #define TASKGATE_STATE_H
 
